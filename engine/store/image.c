@@ -1,0 +1,124 @@
+/* image.c - between a page in memory and blocks on a device. */
+#include "engine/base/crc32c.h"
+#include "engine/store/store.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Node pages are compacted and have a gap; overflow pages are full from the front, zero behind; map pages have none. */
+static struct nod_gap page_gap(struct store *s, struct pl_ctx *x, uint8_t *page)
+{
+	enum page_kind kind = page_kind(page);
+	if (kind != PAGE_LEAF && kind != PAGE_INNER) {
+		/* the bytes used are noted in the first word behind the header by whoever fills the page */
+		uint32_t used = kind == PAGE_MAP ? s->page_bytes : le32(page + PL_PAGE_HEADER);
+		if (used > s->page_bytes)
+			used = s->page_bytes;
+		return (struct nod_gap){used, s->page_bytes};
+	}
+	if (s->choice.space->wants_compact) {
+		nod_compact(s->choice.node, &s->node, page);
+		pl_charge_bytes(x, PL_COST_COPY_KIB, s->page_bytes);
+	}
+	return nod_gap(s->choice.node, &s->node, page);
+}
+
+static uint32_t crc_of(const uint8_t *block0, uint32_t block_bytes, const uint8_t *rest, uint16_t bitmap, bool home)
+{
+	static const uint8_t zero[4];
+	uint32_t c = pl_crc32c(0, block0, PAGE_AT_CRC);
+	c = pl_crc32c(c, zero, 4);
+	c = pl_crc32c(c, block0 + PAGE_AT_CRC + 4, block_bytes - PAGE_AT_CRC - 4);
+	if (!home)
+		return pl_crc32c(c, rest, (size_t)(__builtin_popcount(bitmap) - 1) * block_bytes);
+	for (uint32_t i = 1; i < 16; i++)
+		if (bitmap >> i & 1)
+			c = pl_crc32c(c, block0 + (size_t)i * block_bytes, block_bytes);
+	return c;
+}
+
+void image_seal(const struct store *s, uint8_t *bytes, const struct spc_image *img, uint8_t generation)
+{
+	bytes[PAGE_AT_CODEC] = img->codec;
+	bytes[PAGE_AT_GENERATION] = generation;
+	put16(bytes + PAGE_AT_BITMAP, img->bitmap);
+	put32(bytes + PAGE_AT_PAYLOAD, img->payload_bytes);
+	put64(bytes + PAGE_AT_EPOCH, s->epoch);
+	put32(bytes + PAGE_AT_CRC, crc_of(bytes, s->block_bytes, bytes + s->block_bytes, img->bitmap, false));
+}
+
+void image_make(struct store *s, struct pl_ctx *x, uint32_t frame, bool same, uint8_t *out, struct plc_image *i)
+{
+	uint8_t *page = frame_page(s, frame);
+	struct frame *f = &s->pool.frame[frame];
+	struct nod_gap gap = page_gap(s, x, page);
+	spc_encode(s->choice.space, s->space_derived, s->page_bytes, s->block_bytes, page, gap, out, &i->img,
+		s->space_scratch);
+	memcpy(out, page, PL_PAGE_HEADER);
+	i->id = (pl_pageid){f->id};
+	i->frame = frame;
+	i->tag = tag_of_kind(page_kind(page));
+	i->cleaning = false;
+	i->generation = (uint8_t)(loc_generation(f->loc) + !same);
+	i->bytes = out;
+	image_seal(s, out, &i->img, i->generation);
+	pl_charge_bytes(x,
+		i->img.codec == SPC_CODEC_LZ4 || s->choice.space->codec == SPC_CODEC_LZ4 ? PL_COST_ENCODE_LZ4_KIB
+											 : PL_COST_ENCODE_RAW_KIB,
+		s->page_bytes);
+}
+
+int image_verify(const struct store *s, const uint8_t *bytes, size_t n, bool home, uint64_t id, struct spc_image *img,
+	struct pl_fault *f)
+{
+	uint32_t magic = le32(bytes + PAGE_AT_MAGIC), tag = le32(bytes + PAGE_AT_TAG);
+	if (magic != PAGE_MAGIC)
+		return pl_fault_set(
+			f, PL_DAMAGED, "page %" PRIu64 ": magic: expected %08x, found %08x", id, PAGE_MAGIC, magic);
+	if (tag != s->tag)
+		return pl_fault_set(
+			f, PL_DAMAGED, "page %" PRIu64 ": store tag: expected %08x, found %08x", id, s->tag, tag);
+	img->bitmap = le16(bytes + PAGE_AT_BITMAP);
+	img->codec = bytes[PAGE_AT_CODEC];
+	img->payload_bytes = le32(bytes + PAGE_AT_PAYLOAD);
+	uint32_t blocks = (uint32_t)__builtin_popcount(img->bitmap);
+	uint32_t reach = home ? 32u - (uint32_t)__builtin_clz((uint32_t)img->bitmap | 1u) : blocks;
+	if (!(img->bitmap & 1) || img->bitmap & ~(uint32_t)s->full_bitmap || (size_t)reach * s->block_bytes > n)
+		return pl_fault_set(
+			f, PL_DAMAGED, "page %" PRIu64 ": bitmap of blocks %04x is not possible here", id, img->bitmap);
+	uint32_t found = le32(bytes + PAGE_AT_CRC);
+	uint32_t expected = crc_of(bytes, s->block_bytes, bytes + s->block_bytes, img->bitmap, home);
+	if (found != expected)
+		return pl_fault_set(
+			f, PL_DAMAGED, "page %" PRIu64 ": checksum: expected %08x, found %08x", id, expected, found);
+	if (page_id(bytes) != id)
+		return pl_fault_set(
+			f, PL_DAMAGED, "page %" PRIu64 ": page id: found %" PRIu64 " in its place", id, page_id(bytes));
+	return PL_OK;
+}
+
+int image_open(struct store *s, struct pl_ctx *x, uint8_t *page, uint64_t id, pl_loc loc, bool home, struct pl_fault *f)
+{
+	struct spc_image img;
+	int err = image_verify(s, page, s->page_bytes, home, id, &img, f);
+	if (err)
+		return err;
+	if (!s->choice.addressing->fixed && page[PAGE_AT_GENERATION] != loc_generation(loc))
+		return pl_fault_set(f, PL_DAMAGED,
+			"page %" PRIu64 ": generation: expected %u, found %u (a write was lost)", id,
+			loc_generation(loc), page[PAGE_AT_GENERATION]);
+	if (home) /* gather the blocks present, as they would lie in a dense image */
+		for (uint32_t i = 1, to = 1; i < s->page_blocks; i++)
+			if (img.bitmap >> i & 1) {
+				if (to != i)
+					memmove(page + (size_t)to * s->block_bytes, page + (size_t)i * s->block_bytes,
+						s->block_bytes);
+				to++;
+			}
+	err = spc_decode(s->choice.space, s->page_bytes, s->block_bytes, &img, page, s->space_scratch);
+	pl_charge_bytes(x, img.codec == SPC_CODEC_LZ4 ? PL_COST_DECODE_LZ4_KIB : PL_COST_DECODE_RAW_KIB, s->page_bytes);
+	if (err)
+		return pl_fault_set(f, PL_DAMAGED, "page %" PRIu64 ": its %s image does not decode to a page", id,
+			img.codec == SPC_CODEC_LZ4 ? "LZ4" : "raw");
+	return PL_OK;
+}
