@@ -121,7 +121,8 @@ static inline bool nod_room(
 	return o->room(c, page, key_bytes, value_bytes);
 }
 
-/* Insert at `slot` (as lower_bound gave it, not exact). PL_NOFIT leaves the page unchanged. */
+/* Insert at `slot` (as lower_bound gave it, not exact). key and value must not point into the page: it may be compacted.
+ * PL_NOFIT leaves the page unchanged. */
 static inline int PL_MUST_USE nod_insert(const struct nod_ops *o, const struct nod_cfg *c, uint8_t *page, uint32_t slot,
 	pl_slice key, pl_slice value, unsigned flags)
 {
@@ -144,7 +145,7 @@ static inline void nod_remove(const struct nod_ops *o, const struct nod_cfg *c, 
 
 /* Split a full node before inserting `key` at `slot`. right is uninitialised memory of a page (its header bytes are
  * not touched). Afterwards left holds keys < *sep, right keys >= *sep, both with their narrowed bounds; sep (room for
- * max_key_bytes) is the shortest separator for a leaf, and for an inner node the key that moved up, whose entry is
+ * max_key_bytes) is the shortest separator for a leaf (with int_keys all 8 bytes of one), and for an inner node the key that moved up, whose entry is
  * right's first, with an empty key. A key to be inserted at the very end leaves left as it is and right empty of
  * entries (leaf) so that sorted loads fill pages: then last key of left < sep <= key. An inner node always keeps at
  * least one entry in right: its last. Else halves by bytes. Afterwards the key fits on its side, if key and value
@@ -176,7 +177,8 @@ static inline struct nod_gap nod_gap(const struct nod_ops *o, const struct nod_c
 	return o->gap(c, page);
 }
 
-/* Bytes that entries and their bookkeeping need after a compact (without the 64): what a merge has to fit. */
+/* Bytes that entries and their bookkeeping need after a compact (without the 64): page_bytes - 64 less the gap. What a merge
+ * has to fit, but for the separator that a merge of inner nodes brings down. */
 static inline uint32_t nod_live_bytes(const struct nod_ops *o, const struct nod_cfg *c, const uint8_t *page)
 {
 	return o->live_bytes(c, page);

@@ -342,10 +342,34 @@ static pl_loc append(
 	return loc_make(block, i->img.bitmap, i->img.codec, i->generation);
 }
 
+static void make_free(struct store *s, struct pl_ctx *x, struct zones *z, uint64_t i)
+{
+	uint64_t start = zone_start(s, z, i);
+	if (s->dev->caps.sequential) {
+		struct io *io = io_take(s);
+		io->r.op = DEV_ZONE_RESET;
+		io->r.tag = DEV_TAG_META;
+		io->r.block = start;
+		io_submit(s, x, io);
+	} else if (pl_conf_bool(s->conf, "zone.trim"))
+		io_punch(s, x, start, (uint32_t)z->capacity);
+	memset(z->owner + (start - s->layout.data_start), 0, z->capacity * sizeof *z->owner);
+	set_free(z, i);
+}
+
+static void free_empty_zones(struct store *s, struct pl_ctx *x, struct zones *z)
+{
+	for (uint64_t i = 0; i < z->n; i++)
+		if (z->state[i] == ZONE_FULL && !z->zone[i].live_blocks)
+			make_free(s, x, z, i);
+}
+
 static pl_loc zone_place(struct store *s, struct pl_ctx *x, const struct plc_image *i)
 {
 	struct zones *z = s->placement;
 	bool map = i->tag == DEV_TAG_MAP;
+	if (kv_broken == KV_BREAK_RELEASE)
+		free_empty_zones(s, x, z);
 	if (!map) {
 		assert(z->reserved);
 		z->reserved--;
@@ -367,21 +391,6 @@ static struct plc_where zone_where(const struct store *s, uint64_t id, pl_loc lo
 	return (struct plc_where){loc_block(loc), loc_blocks(loc), false};
 }
 
-static void make_free(struct store *s, struct pl_ctx *x, struct zones *z, uint64_t i)
-{
-	uint64_t start = zone_start(s, z, i);
-	if (s->dev->caps.sequential) {
-		struct io *io = io_take(s);
-		io->r.op = DEV_ZONE_RESET;
-		io->r.tag = DEV_TAG_META;
-		io->r.block = start;
-		io_submit(s, x, io);
-	} else if (pl_conf_bool(s->conf, "zone.trim"))
-		io_punch(s, x, start, (uint32_t)z->capacity);
-	memset(z->owner + (start - s->layout.data_start), 0, z->capacity * sizeof *z->owner);
-	set_free(z, i);
-}
-
 static void zone_release(struct store *s, uint64_t id, pl_loc loc)
 {
 	struct zones *z = s->placement;
@@ -391,18 +400,12 @@ static void zone_release(struct store *s, uint64_t id, pl_loc loc)
 	assert(z->zone[i].live_blocks >= loc_blocks(loc));
 	z->zone[i].live_blocks -= loc_blocks(loc);
 	z->live_blocks -= loc_blocks(loc);
-	if (kv_broken == KV_BREAK_RELEASE && !z->zone[i].live_blocks && z->state[i] == ZONE_FULL) {
-		struct pl_ctx x = {.simulated = true};
-		make_free(s, &x, z, i);
-	}
 }
 
 static void zone_anchored(struct store *s, struct pl_ctx *x)
 {
 	struct zones *z = s->placement;
-	for (uint64_t i = 0; i < z->n; i++)
-		if (z->state[i] == ZONE_FULL && !z->zone[i].live_blocks)
-			make_free(s, x, z, i);
+	free_empty_zones(s, x, z);
 	io_drain(s, x);
 }
 
