@@ -127,7 +127,7 @@ static const void *pick(const struct pl_conf *c, enum reg_axis axis, const char 
 	for (size_t i = 0; reg_choice(axis, i); i++)
 		if (strcmp(reg_choice(axis, i)->name, name) == 0)
 			return reg_choice(axis, i);
-	assert(!"a choice that the option table does not know");
+	assert(false); /* the option table knows the same names */
 	return NULL;
 }
 

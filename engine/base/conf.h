@@ -34,6 +34,7 @@ struct pl_opt_set {
 
 #define PL_CONF_SETS_MAX 64
 
+/* Items point into sets: a conf is copied with pl_conf_copy, never by assignment. */
 struct pl_conf {
 	struct pl_opt_set sets[PL_CONF_SETS_MAX];
 	size_t nsets;

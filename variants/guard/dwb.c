@@ -271,9 +271,9 @@ static void dwb_anchored(struct store *s, struct pl_ctx *x)
 	for (uint64_t k = 0; k < d->nbatch; k++)
 		d->bits[d->batch[k] / 64] = 0;
 	d->nbatch = 0;
-	d->batch_start = d->head;
 	if (kv_broken == KV_BREAK_HOME_SYNC)
-		d->tail = d->head;
+		d->head = d->batch_start;
+	d->batch_start = d->head;
 }
 
 static bool dwb_due(const struct store *s)

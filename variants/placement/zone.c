@@ -102,7 +102,7 @@ static uint64_t map_reserve(const struct store *s)
 static uint64_t live_limit(const struct store *s, const struct zones *z)
 {
 	uint64_t keep = (KEEP_ZONES + 3) * useful(s, z) + 2 * map_reserve(s), all = z->n * useful(s, z);
-	uint64_t by_share = all / 1000 * pl_conf_u64(s->conf, "zone.fill_permille");
+	uint64_t by_share = all * pl_conf_u64(s->conf, "zone.fill_permille") / 1000;
 	return pl_min64(all > keep ? all - keep : 0, by_share);
 }
 
