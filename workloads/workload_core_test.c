@@ -30,7 +30,7 @@ static void configure(struct pl_conf *c, const char *settings)
 	pl_conf_init(c);
 	wl_declare(c);
 	assert_true(strlen(settings) < sizeof text);
-	(void)strcpy(text, settings);
+	(void)snprintf(text, sizeof text, "%s", settings);
 	for (char *s = strtok_r(text, " ", &save); s; s = strtok_r(NULL, " ", &save)) {
 		char *equals = strchr(s, '=');
 		assert_non_null(equals);

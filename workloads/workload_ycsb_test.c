@@ -172,7 +172,7 @@ static void set_values_win(void **state)
 /* A file without a proportion means upstream's default, not that of the lab's default preset. */
 static int load_text(struct pl_conf *c, const char *text, char path[32], struct pl_fault *f)
 {
-	(void)strcpy(path, "/tmp/pagelab-ycsb-XXXXXX");
+	(void)snprintf(path, 32, "%s", "/tmp/pagelab-ycsb-XXXXXX");
 	int fd = mkstemp(path);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));

@@ -10,7 +10,7 @@
 	X(LOG_SYNC, "operations are acknowledged when the log is written, not synced")                                 \
 	X(RELEASE, "what an anchor still reaches is reused at once")                                                   \
 	X(HOME_EARLY, "images go home before the anchor that names their batch is durable")                            \
-	X(HOME_SYNC, "the journal of a batch is reused at once, before its home writes are synced")                                  \
+	X(HOME_SYNC, "the journal of a batch is reused at once, before its home writes are synced")                    \
 	X(JOURNAL_SKIP, "dirty pages go straight home, without the journal")                                           \
 	X(MAP_DELTAS, "an anchor leaves out some of its map deltas")                                                   \
 	X(REPLAY_START, "replay begins one flush too late")                                                            \

@@ -88,15 +88,16 @@ static inline size_t make_sorted(struct pl_rng *rng, uint32_t i, uint32_t page_b
 static inline size_t make_ycsb(struct pl_rng *rng, uint32_t i, uint32_t page_bytes, uint8_t *out)
 {
 	(void)rng, (void)page_bytes;
-	return (size_t)sprintf((char *)out, "user%llu", (unsigned long long)pl_mix64(i));
+	return (size_t)snprintf((char *)out, 32, "user%llu", (unsigned long long)pl_mix64(i));
 }
 
 static inline size_t make_url(struct pl_rng *rng, uint32_t i, uint32_t page_bytes, uint8_t *out)
 {
 	(void)i, (void)page_bytes;
 	unsigned shelf = (unsigned)pl_rng_below(rng, 40), item = (unsigned)pl_rng_below(rng, 100000);
-	return (size_t)sprintf((char *)out, "https://www.example.org/library/catalogue/%03u/items/%u/view?page=%u",
-		shelf, item, (unsigned)pl_rng_below(rng, 3));
+	return (size_t)snprintf((char *)out, 128,
+		"https://www.example.org/library/catalogue/%03u/items/%u/view?page=%u", shelf, item,
+		(unsigned)pl_rng_below(rng, 3));
 }
 
 static inline size_t make_binary(struct pl_rng *rng, uint32_t i, uint32_t page_bytes, uint8_t *out)
