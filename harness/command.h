@@ -1,0 +1,50 @@
+/* command.h - the commands of `pagelab`, and how they read their arguments. */
+#ifndef PL_HARNESS_COMMAND_H
+#define PL_HARNESS_COMMAND_H
+
+#include "harness/util.h"
+
+/* One option of a command. Exactly one of the destinations is set. */
+struct arg {
+	const char *name, *short_name; /* "--out"; "-v" or NULL */
+	bool *flag; /* takes no value */
+	const char **text; /* takes one value */
+	struct arg_list *list; /* takes a value each time; --set takes all following words with a '=' */
+	const char *help;
+};
+struct arg_list {
+	const char **item;
+	size_t n;
+};
+void arg_add(struct arg_list *l, const char *item);
+
+/* Sort argv[0..argc) into options and positionals. LAB_OK, or LAB_USAGE after the sentence was printed. */
+int args_parse(
+	const char *command, const struct arg *options, size_t n, int argc, char **argv, struct arg_list *positional);
+
+/* Each takes the words after its name and returns an exit code. */
+int cmd_list(int argc, char **argv);
+int cmd_expand(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_workload(int argc, char **argv);
+int cmd_baseline(int argc, char **argv);
+int cmd_schema(int argc, char **argv);
+int cmd_digest(int argc, char **argv);
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *usage, *help;
+};
+extern const struct command commands[]; /* ends with name NULL */
+/* The whole program. */
+int pagelab_main(int argc, char **argv);
+
+struct pl_conf;
+/* Set the key=value words of `--set`, property files (-P) and properties (-p). LAB_OK or LAB_USAGE. */
+int args_set(
+	struct pl_conf *c, const struct arg_list *set, const struct arg_list *files, const struct arg_list *properties);
+
+#endif

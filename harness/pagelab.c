@@ -1,0 +1,7 @@
+/* pagelab.c - the command. */
+#include "harness/command.h"
+
+int main(int argc, char **argv)
+{
+	return pagelab_main(argc, argv);
+}

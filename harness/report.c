@@ -1,0 +1,363 @@
+/* report.c - `pagelab report`: the table of an experiment's results on the terminal, from the result files alone; and the
+ * drawn page, if plots/report.py and a python are there.
+ *
+ * One line per configuration: the swept keys, then medians over seeds of ratios that were computed per run. */
+#include "harness/command.h"
+#include "results/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PYTHON "/usr/bin/python3"
+
+struct row {
+	const char **cell;
+	double *value;
+	size_t seeds;
+};
+
+/* ---- measures, each from one phase of one run; negative: there is none */
+
+static double ratio(uint64_t a, uint64_t b)
+{
+	return b ? (double)a / (double)b : -1;
+}
+
+static double m_kops(const json_t *p)
+{
+	return ratio(res_number(p, "operations"), res_number(p, "elapsed_ns")) * 1e6;
+}
+static double p99_us(const json_t *p, const char *key)
+{
+	return json_object_get(p, key) ? (double)res_number(p, key) / 1e3 : -1;
+}
+static double m_read(const json_t *p)
+{
+	return p99_us(p, "read_service_p99_ns");
+}
+static double m_update(const json_t *p)
+{
+	const char *const key[] = {"update_service_p99_ns", "rmw_service_p99_ns", "insert_service_p99_ns"};
+	for (size_t i = 0; i < PL_COUNT(key); i++)
+		if (json_object_get(p, key[i]))
+			return p99_us(p, key[i]);
+	return -1;
+}
+static double m_engine(const json_t *p)
+{
+	return ratio(res_number(p, "host_write_bytes"), res_number(p, "user_write_bytes"));
+}
+static double m_device(const json_t *p)
+{
+	return res_number(p, "media_write_bytes")
+		       ? ratio(res_number(p, "media_write_bytes"), res_number(p, "host_write_bytes"))
+		       : -1;
+}
+static double m_space(const json_t *p)
+{
+	return ratio(res_number(p, "device_used_bytes"), res_number(p, "logical_bytes"));
+}
+static double m_hits(const json_t *p)
+{
+	return ratio(res_number(p, "pool_hits"), res_number(p, "pool_hits") + res_number(p, "pool_misses")) * 100;
+}
+
+static const struct {
+	const char *name;
+	double (*of)(const json_t *phase);
+} measure[] = {{"kops/s", m_kops}, {"read p99 us", m_read}, {"write p99 us", m_update}, {"WA engine", m_engine},
+	{"WA device", m_device}, {"space amp", m_space}, {"hits %", m_hits}};
+#define MEASURES PL_COUNT(measure)
+
+/* ---- the table */
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *v, size_t n)
+{
+	qsort(v, n, sizeof *v, by_value);
+	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+static bool ended_with(const struct res_run *r, const char *status)
+{
+	return r->end && strcmp(res_text(r->end, "status"), status) == 0;
+}
+
+/* Swept keys of all runs but the seed, in order of appearance. */
+static void columns_of(const struct res_runs *runs, struct arg_list *out)
+{
+	for (size_t i = 0; i < runs->n; i++) {
+		const char *key;
+		json_t *value;
+		json_object_foreach(json_object_get(runs->run[i].run, "sweep"), key, value)
+		{
+			size_t k = 0;
+			while (k < out->n && strcmp(out->item[k], key) != 0)
+				k++;
+			if (k == out->n && strcmp(key, "seed") != 0)
+				arg_add(out, key);
+		}
+	}
+}
+
+static const char *cell_of(const struct res_run *r, const char *key)
+{
+	const char *v = res_text(json_object_get(r->run, "spec"), key);
+	return *v ? v : "-";
+}
+
+static bool same_row(const struct row *row, const struct res_run *r, const struct arg_list *columns)
+{
+	if (strcmp(row->cell[0], res_text(r->run, "group")) != 0)
+		return false;
+	for (size_t k = 0; k < columns->n; k++)
+		if (strcmp(row->cell[k + 1], cell_of(r, columns->item[k])) != 0)
+			return false;
+	return true;
+}
+
+static void row_add(struct row *row, const json_t *phase)
+{
+	row->value = lab_realloc(row->value, (row->seeds + 1) * MEASURES * sizeof *row->value);
+	for (size_t m = 0; m < MEASURES; m++)
+		row->value[row->seeds * MEASURES + m] = measure[m].of(phase);
+	row->seeds++;
+}
+
+static size_t rows_of(const struct res_runs *runs, const struct arg_list *columns, struct row **out)
+{
+	struct row *rows = NULL;
+	size_t n = 0;
+	for (size_t i = 0; i < runs->n; i++) {
+		const struct res_run *r = &runs->run[i];
+		const json_t *phase = res_phase(r, "run");
+		size_t k = 0;
+		if (!ended_with(r, "ok") || !phase)
+			continue;
+		while (k < n && !same_row(&rows[k], r, columns))
+			k++;
+		if (k == n) {
+			rows = lab_realloc(rows, (n + 1) * sizeof *rows);
+			rows[n] = (struct row){.cell = lab_calloc(columns->n + 1, sizeof(char *))};
+			rows[n].cell[0] = res_text(r->run, "group");
+			for (size_t c = 0; c < columns->n; c++)
+				rows[n].cell[c + 1] = cell_of(r, columns->item[c]);
+			n++;
+		}
+		row_add(&rows[k], phase);
+	}
+	*out = rows;
+	return n;
+}
+
+static void format_measure(char *out, size_t cap, const struct row *row, size_t m)
+{
+	double v[1024];
+	size_t n = 0;
+	for (size_t i = 0; i < row->seeds && n < PL_COUNT(v); i++)
+		if (row->value[i * MEASURES + m] >= 0)
+			v[n++] = row->value[i * MEASURES + m];
+	if (!n)
+		lab_copy(out, cap, "-");
+	else
+		(void)snprintf(out, cap, v[0] >= 1000 ? "%.0f" : v[0] >= 100 ? "%.1f" : "%.2f", median(v, n));
+}
+
+static void print_table(const struct row *rows, size_t n, const struct arg_list *columns)
+{
+	size_t width[64] = {0}, keys = columns->n < 60 ? columns->n : 60;
+	bool grouped = false;
+	for (size_t i = 0; i < n; i++) {
+		grouped |= strcmp(rows[i].cell[0], rows[0].cell[0]) != 0;
+		for (size_t k = 0; k <= keys; k++)
+			width[k] = (size_t)pl_max64(width[k], strlen(rows[i].cell[k]));
+	}
+	for (size_t k = 1; k <= keys; k++)
+		width[k] = (size_t)pl_max64(width[k], strlen(columns->item[k - 1]));
+	width[0] = grouped ? (size_t)pl_max64(width[0], 5) : 0;
+	for (size_t i = 0; i <= n; i++) {
+		if (grouped)
+			printf("%-*s  ", (int)width[0], i ? rows[i - 1].cell[0] : "group");
+		for (size_t k = 1; k <= keys; k++)
+			printf("%-*s  ", (int)width[k], i ? rows[i - 1].cell[k] : columns->item[k - 1]);
+		for (size_t m = 0; m < MEASURES; m++) {
+			char text[40];
+			if (i)
+				format_measure(text, sizeof text, &rows[i - 1], m);
+			printf("%*s%s", (int)pl_max64(9, strlen(measure[m].name)), i ? text : measure[m].name,
+				m + 1 < MEASURES ? "  " : "\n");
+		}
+	}
+}
+
+static void print_expectations(const struct res_runs *runs)
+{
+	const char *key;
+	json_t *value;
+	struct arg_list seen = {0};
+	for (size_t i = 0; i < runs->n; i++)
+		json_object_foreach(json_object_get(runs->run[i].run, "expect"), key, value)
+		{
+			size_t k = 0;
+			while (k < seen.n && strcmp(seen.item[k], key) != 0)
+				k++;
+			if (k < seen.n)
+				continue;
+			arg_add(&seen, key);
+			printf("expected, %s: %s\n", key, json_string_value(value));
+		}
+	free(seen.item);
+}
+
+static void print_results(const struct res_runs *runs)
+{
+	struct arg_list columns = {0};
+	struct row *rows;
+	size_t failed = 0, skipped = 0;
+	columns_of(runs, &columns);
+	size_t n = rows_of(runs, &columns, &rows);
+	const json_t *hints = json_object_get(runs->run[0].run, "hints");
+	printf("%s%s%s\n", res_text(runs->run[0].run, "experiment"), *res_text(hints, "title") ? ": " : "",
+		res_text(hints, "title"));
+	if (n)
+		print_table(rows, n, &columns);
+	for (size_t i = 0; i < runs->n; i++) {
+		const struct res_run *r = &runs->run[i];
+		skipped += ended_with(r, "skipped");
+		if (!ended_with(r, "ok") && !ended_with(r, "skipped")) {
+			failed++;
+			printf("%s: %s: %s\n", res_text(r->run, "label"),
+				r->end ? res_text(r->end, "status") : "incomplete",
+				r->end ? res_text(r->end, "reason") : "the file has no end row");
+		}
+	}
+	printf("%zu runs ok, %zu failed, %zu skipped. Phase run; medians over seeds; WA = write amplification (device: "
+	       "media bytes\n"
+	       "per host byte), space amp = device bytes in use per byte of keys and values.\n",
+		runs->n - failed - skipped, failed, skipped);
+	print_expectations(runs);
+	for (size_t i = 0; i < n; i++) {
+		free(rows[i].cell);
+		free(rows[i].value);
+	}
+	free(rows);
+	free(columns.item);
+}
+
+/* ---- the drawn page */
+
+static int python(char *const argv[])
+{
+	int status = 0;
+	(void)fflush(NULL);
+	pid_t pid = fork();
+	if (pid < 0)
+		return -1;
+	if (pid == 0) {
+		(void)dup2(STDERR_FILENO, STDOUT_FILENO);
+		(void)execv(PYTHON, argv);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static uint64_t changed_ns(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 ? (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec : 0;
+}
+
+static bool is_current(const char *page, const struct res_runs *runs)
+{
+	for (size_t i = 0; i < runs->n; i++)
+		if (changed_ns(runs->run[i].path) >= changed_ns(page))
+			return false;
+	return true;
+}
+
+static int draw(const char *runs, const char *name)
+{
+	char *scripts[3], *figures = lab_printf("%s/figures", runs), *page = lab_printf("%s/report.html", runs);
+	char *paper = lab_printf("plots/paper/%s.py", name);
+	struct pl_fault f;
+	int code = 0;
+	scripts[0] = lab_find_file("plots/quick.py");
+	scripts[1] = lab_find_file(paper);
+	scripts[2] = lab_find_file("plots/report.py");
+	if (scripts[2] && access(PYTHON, X_OK) == 0 && lab_mkdirs(figures, &f) == PL_OK) {
+		char python_name[] = PYTHON, to[] = "--out", with[] = "--figures", *directory = lab_strdup(runs);
+		for (int i = 0; i < 2 && !code; i++)
+			if (scripts[i])
+				code = python((char *[]){python_name, scripts[i], directory, to, figures, NULL});
+		if (!code)
+			code = python((char *[]){python_name, scripts[2], directory, with, figures, to, page, NULL});
+		free(directory);
+	}
+	for (int i = 0; i < 3; i++)
+		free(scripts[i]);
+	free(paper);
+	free(figures);
+	free(page);
+	return code;
+}
+
+/* The results directory that EXP means: itself, or results/runs/<name>; absolute, for the drawing programs change theirs. */
+static char *directory_of(const char *exp)
+{
+	if (lab_is_dir(exp))
+		return realpath(exp, NULL);
+	char *copy = lab_strdup(exp), *name = basename(copy);
+	size_t n = strlen(name);
+	if (n > 4 && strcmp(name + n - 4, ".ini") == 0)
+		name[n - 4] = 0;
+	char *relative = lab_printf("results/runs/%s", name), *path = lab_find_file(relative);
+	char *whole = path ? realpath(path, NULL) : NULL;
+	free(copy);
+	free(relative);
+	free(path);
+	return whole;
+}
+
+int cmd_report(int argc, char **argv)
+{
+	struct arg_list exp = {0};
+	struct res_runs runs;
+	struct pl_fault f = {0};
+	int code = args_parse("report", NULL, 0, argc, argv, &exp);
+	if (!code && exp.n != 1)
+		code = lab_error(LAB_USAGE, "report wants one experiment");
+	char *directory = code ? NULL : directory_of(exp.item[0]);
+	if (!code && !directory)
+		code = lab_error(
+			LAB_USAGE, "there are no results of %s; `pagelab run %s` makes them", exp.item[0], exp.item[0]);
+	if (!code && res_load_all((const char *[]){directory}, 1, &runs, &f))
+		code = lab_error(LAB_FAILED, "%s", f.text);
+	else if (!code) {
+		char *page = lab_printf("%s/report.html", directory);
+		print_results(&runs);
+		(void)fflush(stdout);
+		if (!is_current(page, &runs) && draw(directory, res_text(runs.run[0].run, "experiment")) != 0)
+			(void)lab_error(LAB_OK, "the table above is complete, but the page could not be drawn");
+		else if (lab_exists(page))
+			printf("%s\n", page);
+		free(page);
+		res_unload_all(&runs);
+	}
+	free(directory);
+	free(exp.item);
+	return code;
+}
