@@ -1,0 +1,421 @@
+#!/usr/bin/python3
+"""report.py - one self-contained HTML page of an experiment.
+
+Everything a reader needs is in the file: the question, what the numbers say in words, the figures (SVG, inline), a
+table of all runs, the combinations that were left out and why, where and how it was run, and the command that runs each
+line again. No external resource is fetched. The table sorts by a few lines of script and is complete without them.
+
+Every sentence is computed from the counters. "As fast" means within NOISE of each other.
+"""
+
+import argparse
+import html
+import math
+import pathlib
+import re
+import shlex
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import load      # noqa: E402
+import measures  # noqa: E402
+import style     # noqa: E402
+
+NOISE = 0.02
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def text(value):
+    return html.escape(str(value))
+
+
+def ratio_words(ratio):
+    """'1.34 times', '12 % less' and the like, for a ratio to a baseline."""
+    if abs(ratio - 1) < NOISE:
+        return "as much"
+    if ratio >= 1.5:
+        return f"{ratio:.2f} times as much"
+    return f"{abs(ratio - 1) * 100:.0f} % {'more' if ratio > 1 else 'less'}"
+
+
+def variant_words(variant):
+    return ", ".join(style.word(choice) for choice in variant if choice != "-") or "the only variant"
+
+
+def setting_words(outer):
+    device, workload = outer
+    mix = f" ({measures.MIX[workload]})" if workload in measures.MIX else ""
+    name = f"YCSB {workload.upper()}" if workload in measures.MIX else str(workload)
+    return f"{style.word(device)}, {name}{mix}"
+
+
+# --- what the numbers say ---------------------------------------------------------------------------------------------
+
+def ranking(table, others):
+    """Per device and workload: the fastest variant, how far the slowest is behind, what it costs in writes."""
+    rows = []
+    for outer in measures.order_variants(("device", "workload"), table):
+        speeds = {variant: measures.median(runs, measures.kops) for variant, runs in table[outer].items()}
+        speeds = {variant: value for variant, value in speeds.items() if value}
+        if not speeds:
+            continue
+        best, worst = max(speeds, key=speeds.get), min(speeds, key=speeds.get)
+        tied = [variant for variant, value in speeds.items()
+                if variant != best and value >= speeds[best] * (1 - NOISE)]
+        writes = measures.median(table[outer][best], measures.write_amplification)
+        p99 = measures.median(table[outer][best], measures.p99_read_us)
+        rows.append([
+            setting_words(outer), variant_words(best), style.number(speeds[best]),
+            f"{speeds[best] / speeds[worst]:.2f} × {variant_words(worst)}" if len(speeds) > 1 else "-",
+            "; ".join(variant_words(variant) for variant in measures.order_variants(others, tied)) or "-",
+            "-" if writes is None else style.number(writes), "-" if p99 is None else style.number(p99)])
+    return ["device and workload", "fastest variant", "thousand operations/s", "against the slowest",
+            f"within {NOISE * 100:.0f} % of it", "its bytes written / user byte", "its p99 of reads, µs"], rows
+
+
+def effects(table, others):
+    """Per axis: throughput of each choice over the first one, all else equal; geometric mean, least and greatest."""
+    rows = []
+    for at, axis in enumerate(others):
+        choices = measures.order(axis, {variant[at] for group in table.values() for variant in group})
+        for choice in choices[1:]:
+            for outer in measures.order_variants(("device", "workload"), table):
+                ratios = []
+                for variant, runs in table[outer].items():
+                    base = variant[:at] + (choices[0],) + variant[at + 1:]
+                    if variant[at] != choice or base not in table[outer]:
+                        continue
+                    value, basis = (measures.median(one, measures.kops) for one in (runs, table[outer][base]))
+                    if value and basis:
+                        ratios.append(value / basis)
+                if ratios:
+                    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+                    rows.append((axis, choice, choices[0], outer, mean, min(ratios), max(ratios), len(ratios)))
+    return rows
+
+
+def real_settings(table):
+    """Devices and workloads whose times are wall-clock times of this machine."""
+    return {outer for outer, group in table.items() for runs in group.values() for run in runs
+            if not run.run.get("simulated")}
+
+
+def sentences(effect_rows, real=frozenset()):
+    """The effects in words: one sentence per choice, naming where it helps, where it hurts, and by how much.
+
+    Settings on real devices are left out, unless there are no others: one run on a shared machine proves nothing."""
+    said = []
+    simulated = [row for row in effect_rows if row[3] not in real]
+    left_out = len(simulated) < len(effect_rows) and simulated
+    effect_rows = simulated or effect_rows
+    pairs = []
+    for axis, choice, base, *_ in effect_rows:
+        if (axis, choice, base) not in pairs:
+            pairs.append((axis, choice, base))
+    for axis, choice, base in pairs:
+        means = [(outer, mean) for of, one, basis, outer, mean, *_ in effect_rows if (of, one, basis) ==
+                 (axis, choice, base)]
+        groups = (("faster", [pair for pair in means if pair[1] >= 1 + NOISE]),
+                  ("slower", [pair for pair in means if pair[1] <= 1 - NOISE]),
+                  ("as fast", [pair for pair in means if abs(pair[1] - 1) < NOISE]))
+        parts = []
+        for verdict, found in groups:
+            if not found:
+                continue
+            where = "everywhere" if len(found) == len(means) else f"in {len(found)} of {len(means)} settings"
+            if verdict == "as fast":
+                parts.append(f"as fast (within {NOISE * 100:.0f} %) {where}")
+            else:
+                extreme = (max if verdict == "faster" else min)(found, key=lambda pair: pair[1])
+                parts.append(f"{verdict} {where}, most on {setting_words(extreme[0])} (× {extreme[1]:.2f})")
+        said.append(f"<strong>{text(style.word(choice))}</strong> against {text(style.word(base))} ({text(axis)}), "
+                    f"all else equal: {text('; '.join(parts))}.")
+    if left_out:
+        devices = ", ".join(style.word(name) for name in measures.order("device", {device for device, _ in real}))
+        said.append(f"Runs on a real device ({text(devices)}) are wall-clock times of one machine at one time. They are "
+                    "in the figures and tables, not in these sentences.")
+    return said
+
+
+# --- pieces of the page -----------------------------------------------------------------------------------------------
+
+def plain_table(head, rows, caption):
+    cells = "".join(f'<th scope="col">{text(name)}</th>' for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{text(value)}</td>" for value in row) + "</tr>\n" for row in rows)
+    return (f'<div class="wide"><table><caption>{text(caption)}</caption><thead><tr>{cells}</tr></thead>\n'
+            f"<tbody>{body}</tbody></table></div>")
+
+
+def effect_table(rows):
+    shown = [[axis, f"{style.word(choice)} / {style.word(base)}", setting_words(outer), f"{mean:.3f}",
+              f"{least:.3f} … {greatest:.3f}", pairs]
+             for axis, choice, base, outer, mean, least, greatest, pairs in rows]
+    return plain_table(["axis", "choice / basis", "device and workload", "ratio of throughput (geometric mean)",
+                        "least … greatest", "pairs"], shown, "What one choice changes, all else equal")
+
+
+COLUMNS = (
+    ("thousand operations/s", measures.kops),
+    ("p50 read, µs", lambda run: in_us(run.quantile_ns("run", "read", 5000))),
+    ("p99 read, µs", measures.p99_read_us),
+    ("p99 update, µs", lambda run: in_us(run.quantile_ns("run", "update", 9900))),
+    ("engine bytes / user byte", lambda run: per_user_byte(run, measures.host_write_bytes(run))),
+    ("media bytes / user byte", lambda run: per_user_byte(run, run.metric("run", "media_write_bytes"))),
+    ("space used / logical", measures.space_amplification),
+    ("pool hits, %", lambda run: hit_percent(run)),
+)
+
+
+def in_us(value_ns):
+    return None if value_ns is None else value_ns / 1e3
+
+
+def per_user_byte(run, value):
+    user = run.metric("run", "user_write_bytes")
+    return value / user if user and value else None
+
+
+def hit_percent(run):
+    hits, misses = run.metric("run", "pool_hits"), run.metric("run", "pool_misses")
+    return 100 * hits / (hits + misses) if hits is not None and misses is not None and hits + misses else None
+
+
+def rerun(experiment, run):
+    return f"./lab run harness/exp/{experiment.name}.ini --index {run.run.get('index', 0)}"
+
+
+def run_table(experiment, keys):
+    head = ["#"] + list(keys) + ["seed"] + [name for name, _ in COLUMNS] + ["digest", "run it again"]
+    lines = []
+    for run in experiment.runs:
+        cells = [f'<td data-v="{run.run.get("index", 0)}">{text(run.run.get("index", "-"))}</td>']
+        cells += [f"<td>{text(measures.dimension(run, key) or '-')}</td>" for key in keys]
+        cells.append(f"<td>{text(run.seed)}</td>")
+        for _, measure in COLUMNS:
+            value = measure(run)
+            cells.append('<td class="n" data-v="">-</td>' if value is None else
+                         f'<td class="n" data-v="{value:.9g}">{style.number(value)}</td>')
+        cells.append(f'<td><code>{text(str(run.end.get("digest", "-"))[:16])}</code></td>')
+        cells.append(f"<td><code>{text(rerun(experiment, run))}</code></td>")
+        lines.append("<tr>" + "".join(cells) + "</tr>\n")
+    names = "".join(f'<th scope="col">{text(name)}</th>' for name in head)
+    return (f'<div class="wide"><table class="sortable"><caption>All {measures.counted(len(lines), "run")}, phase '
+            f"<code>run</code>. A column's head sorts by it.</caption><thead><tr>{names}</tr></thead>\n"
+            f"<tbody>{''.join(lines)}</tbody></table></div>")
+
+
+def inline_svg(path, number, words):
+    """The SVG element of a file, its ids made unique in the page, labelled for those who cannot see it."""
+    svg = path.read_text(encoding="utf-8")
+    svg = svg[svg.index("<svg"):]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    svg = re.sub(r"<title>.*?</title>|<desc>.*?</desc>", "", svg, flags=re.S)
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="f{number}-\1"', svg)
+    svg = re.sub(r"\bid='([^']+)'", rf"id='f{number}-\1'", svg)
+    svg = re.sub(r"(href=[\"'])#", rf"\1#f{number}-", svg)
+    svg = re.sub(r"url\(#", f"url(#f{number}-", svg)
+    head, rest = svg.split(">", 1)
+    if "viewBox" not in head:
+        size = [re.search(rf'{name}="([\d.]+)', head) for name in ("width", "height")]
+        head += f' viewBox="0 0 {size[0].group(1)} {size[1].group(1)}"'
+    head = re.sub(r'\s(width|height)="[^"]*"', "", head)
+    return f'{head} role="img" aria-label="{text(words)}">{rest}'
+
+
+def figures(directory, experiment, alternative):
+    """The paper figure first and open; gnuplot's below, folded."""
+    main, quick = directory / f"{experiment.name}.svg", sorted(directory.glob(f"{experiment.name}.*.svg"))
+    parts = []
+    if main.exists():
+        parts.append(f"<figure>{inline_svg(main, 0, alternative)}</figure>")
+    inner = "".join(f"<figure>{inline_svg(path, number, f'{path.stem}: the same numbers as bars')}"
+                    f"<figcaption>{text(path.stem)}</figcaption></figure>" for number, path in enumerate(quick, 1))
+    if inner:
+        parts.append(f"<details{'' if main.exists() else ' open'}><summary>Plain bars of each measure</summary>{inner}"
+                     "</details>")
+    return "".join(parts)
+
+
+def left_out(experiment):
+    parts = []
+    if experiment.skipped:
+        grouped = {}
+        for run, reason in experiment.skipped:
+            grouped.setdefault(reason, []).append(run.get("label") or run.get("run_id"))
+        items = "".join(f"<li>{text(reason)} <details><summary>{measures.counted(len(labels), 'combination')}</summary>"
+                        f"{text('; '.join(labels))}</details></li>" for reason, labels in sorted(grouped.items()))
+        parts.append(f"<p>Left out, with the reason:</p><ul>{items}</ul>")
+    else:
+        parts.append("<p>No combination was left out.</p>")
+    if experiment.refused:
+        items = "".join(f"<li><code>{text(path.name)}</code>: {text(reason)}</li>"
+                        for path, reason in experiment.refused)
+        parts.append(f'<p class="bad">Not used, because they are no finished results:</p><ul>{items}</ul>')
+    return "".join(parts)
+
+
+def expectations(experiment):
+    """Claims that the experiment makes, if it makes any."""
+    claims = sorted({(name, value) for run in experiment.runs for name, value in (run.run.get("expect") or {}).items()})
+    if not claims:
+        return ""
+    return ("<h2>Claims</h2><p>What the experiment expects, from a paper or from its design, to be held against the "
+            "numbers here.</p>" + plain_table(["about", "claim"], claims, "Claims"))
+
+
+def warnings(experiment):
+    """What a reader must know before the numbers."""
+    said = []
+    if experiment.refused:
+        said.append(f"{measures.counted(len(experiment.refused), 'result')} could not be used and are missing below; "
+                    "the reasons stand under “What is not here”.")
+    if len(measures.revisions(experiment)) > 1:
+        said.append(f"These runs come from {len(measures.revisions(experiment))} revisions of the program; remove the "
+                    "older results and run again before you conclude anything.")
+    return "".join(f'<p class="bad">{text(sentence)}</p>' for sentence in said)
+
+
+def provenance(experiment):
+    hosts = [{(key, str(value)) for key, value in run.host.items()} for run in experiment.runs]
+    shared = {key: value for key, value in experiment.runs[0].spec.items()
+              if all(run.spec.get(key) == value for run in experiment.runs)}
+    facts = [["runs", len(experiment.runs)], ["seeds", measures.seeds(experiment)],
+             ["revision", ", ".join(measures.revisions(experiment))],
+             ["simulated runs", sum(bool(run.run.get("simulated")) for run in experiment.runs)],
+             ["schema", experiment.runs[0].run.get("schema")]]
+    parts = [plain_table(["what", "value"], facts, "The experiment")]
+    # Facts of a host that all runs share are told once; those that differ from run to run stay in the files.
+    common = sorted(set.intersection(*hosts))
+    if common:
+        parts.append(plain_table(["fact", "value"], common,
+                                 "The machine and the program, as far as the same for all runs"))
+    parts.append(plain_table(["key", "value"], sorted(shared.items()),
+                             "The specification, as far as the same for all runs"))
+    return "".join(parts)
+
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #111; background: #fff; max-width: 76rem;
+       margin: 0 auto; padding: 1rem 1.5rem 4rem; }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: .5rem 0; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .5rem; }
+p.sub { color: #444; margin-top: 0; } .bad { color: #a00000; font-weight: 600; }
+figure { margin: 1rem 0; } figure svg { width: 100%; height: auto; } figcaption { color: #444; font-size: .85rem; }
+.wide { overflow-x: auto; margin: 1rem 0; }
+table { border-collapse: collapse; font-size: .82rem; }
+caption { text-align: left; font-weight: 600; padding: .3rem 0; }
+th, td { padding: .2rem .55rem; border-bottom: 1px solid #ddd; text-align: left; vertical-align: top; }
+th { border-bottom: 2px solid #555; vertical-align: bottom; }
+td.n { text-align: right; font-variant-numeric: tabular-nums; }
+th button { font: inherit; font-weight: 600; background: none; border: 0; padding: 0; cursor: pointer; text-align: left;
+            color: #0b4f8a; }
+th button:focus-visible, summary:focus-visible { outline: 2px solid #0b4f8a; outline-offset: 2px; }
+code { font-size: .92em; } .sortable code { white-space: nowrap; } summary { cursor: pointer; color: #0b4f8a; }
+tbody tr:hover { background: #f3f6fa; }
+@media print { body { font-size: 10pt; max-width: none; padding: 0; } .wide { overflow: visible; }
+  table { font-size: 7pt; }
+  details { display: none; } figure, tr { break-inside: avoid; } h2 { break-after: avoid; } }
+"""
+
+SCRIPT = """
+for (const table of document.querySelectorAll("table.sortable")) {
+  const body = table.tBodies[0];
+  [...table.tHead.rows[0].cells].forEach((head, column) => {
+    const button = document.createElement("button");
+    button.type = "button"; button.textContent = head.textContent; head.replaceChildren(button);
+    button.addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") === "ascending";
+      const value = row => row.cells[column].dataset.v ?? row.cells[column].textContent;
+      const rows = [...body.rows].sort((a, b) => {
+        const x = value(a), y = value(b), order = x === "" || y === "" ? (x === "") - (y === "") :
+          isNaN(x) || isNaN(y) ? x.localeCompare(y) : x - y;
+        return x === "" || y === "" ? order : down ? -order : order;
+      });
+      for (const other of head.parentNode.cells) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      body.append(...rows);
+    });
+  });
+}
+"""
+
+
+def question(experiment):
+    """The title that the experiment gives itself, else the question of its paper figure, else its name."""
+    title = (experiment.runs[0].run.get("hints") or {}).get("title")
+    if title:
+        return title
+    figure = ROOT / "plots" / "paper" / f"{experiment.name}.py"
+    found = re.search(r'^QUESTION = "([^"]+)"', figure.read_text(encoding="utf-8"), re.M) if figure.exists() else None
+    return found.group(1) if found else f"Experiment {experiment.name}"
+
+
+def page(experiment, figure_directory):
+    table, others = measures.variants(experiment)
+    head, rows = ranking(table, others)
+    found = effects(table, others)
+    title = question(experiment)
+    said = "".join(f"<li>{sentence}</li>" for sentence in sentences(found, real_settings(table)))
+    alternative = f"{title} " + " ".join(
+        f"Fastest on {setting}: {best}, {speed} thousand operations per second." for setting, best, speed, *_ in rows)
+    keys = measures.varying(experiment)
+    whole = shlex.join(["./lab", "run", f"harness/exp/{experiment.name}.ini", "--out", "results/runs"])
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{text(title)} - pagelab {text(experiment.name)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<main>
+<h1>{text(title)}</h1>
+<p class="sub">pagelab, experiment <code>{text(experiment.name)}</code>. {text(measures.caption(experiment))}</p>
+{warnings(experiment)}
+<h2>What the numbers say</h2>
+<ul>{said}</ul>
+{plain_table(head, rows, "The fastest variant of each setting")}
+<h2>Figures</h2>
+{figures(figure_directory, experiment, alternative)}
+<h2>One choice at a time</h2>
+<p>Ratios of throughput between runs that differ in one choice only. Above 1 the choice is faster than its basis.</p>
+{effect_table(found)}
+{expectations(experiment)}
+<h2>All runs</h2>
+{run_table(experiment, keys)}
+<h2>What is not here</h2>
+{left_out(experiment)}
+<h2>Where it comes from</h2>
+{provenance(experiment)}
+<p>Everything again: <code>{text(whole)}</code>. Numbers of simulated devices are a function of specification and
+seed and come out the same on every machine; those of a real device are this machine's, this time.</p>
+</main>
+<script>{SCRIPT}</script>
+</body>
+</html>
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("runs", type=pathlib.Path, help="directory of the experiment's results")
+    parser.add_argument("--figures", type=pathlib.Path, required=True, help="directory of its figures")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="the page to write")
+    options = parser.parse_args()
+    try:
+        experiment = load.load(options.runs)
+        if not experiment.runs:
+            raise load.LoadError(f"{options.runs} holds no finished run: "
+                                 + "; ".join(f"{path.name} {reason}" for path, reason in experiment.refused[:3]))
+    except load.LoadError as error:
+        print(f"report.py: {error}", file=sys.stderr)
+        return 1
+    part = options.out.with_name(options.out.name + ".part")
+    part.write_text(page(experiment, options.figures), encoding="utf-8")
+    part.replace(options.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""sample.py - a small experiment with made-up numbers, for tests and for trying a figure before there are results.
+
+The numbers follow simple rules, so that a test knows what a figure or sentence must say: LZ4 is 1.5 times as fast as
+raw, holes as fast as raw, zones half as fast in YCSB C and twice as fast in A, ordinal pages 10 % faster than slotted.
+"""
+
+import json
+
+DEVICES, WORKLOADS = ("sim_ssd", "sim_zns"), ("a", "c")
+PLACEMENTS, SPACES, NODES = ("inplace", "zone"), ("raw", "lz4", "hole"), ("slotted", "ordinal")
+BASE_OPERATIONS_PER_SECOND = 50000
+
+
+def speed(workload, placement, space, node):
+    return (BASE_OPERATIONS_PER_SECOND * {"raw": 1.0, "lz4": 1.5, "hole": 1.0}[space]
+            * {"slotted": 1.0, "ordinal": 1.1}[node]
+            * ({"a": 2.0, "c": 0.5}[workload] if placement == "zone" else 1.0))
+
+
+def rows_of(index, seed, device, workload, placement, space, node):
+    """All rows of one run; in place on a zoned device is skipped."""
+    choices = {"structure": "btree", "node": node, "space": space, "placement": placement, "device": device,
+               "addressing": "fixed" if placement == "inplace" else "table", "durability": "redo",
+               "cleaning": "-" if placement == "inplace" else "greedy",
+               "guard": "dwb" if placement == "inplace" else "-"}
+    run = {"row": "run", "schema": 1, "experiment": "demo", "run_id": f"{index:016x}", "index": index, "seed": seed,
+           "label": f"{device} {workload} {placement} {space} {node}", "choices": choices,
+           "spec": {"workload": f"ycsb/{workload}", "page_bytes": "16384", "seed": str(seed)}, "expect": {},
+           "simulated": True}
+    host = {"row": "host", "revision": "0123456789abcdef", "compiler": "some cc"}
+    if (device, placement) == ("sim_zns", "inplace"):
+        return [run, host, {"row": "end", "status": "skipped", "reason": "a zoned device cannot be overwritten"}]
+    operations = 10000
+    user_bytes = operations * 50 if workload == "a" else 0
+    phase = {"row": "phase", "phase": "run", "operations": operations,
+             "elapsed_ns": round(operations * 1e9 / speed(workload, placement, space, node)),
+             "user_write_bytes": user_bytes, "host_write_bytes": 10 * user_bytes, "media_write_bytes": 12 * user_bytes,
+             "pool_hits": 900, "pool_misses": 100, "device_used_bytes": 3000, "logical_bytes": 2000}
+    hist = {"row": "hist", "phase": "run", "op": "read", "kind": "service", "count": 100, "sum_ns": 5000000,
+            "least_ns": 10000, "greatest_ns": 900000, "buckets": [[20479, 50], [40959, 48], [90111, 1], [917503, 1]]}
+    end = {"row": "end", "status": "ok", "reason": "", "wall_ms": 1, "digest": f"{index:016x}"}
+    return [run, host, phase, hist, end]
+
+
+def write(directory, seeds=(1,)):
+    """Write the whole product below directory; returns how many runs are not skipped."""
+    directory.mkdir(parents=True, exist_ok=True)
+    product = [(seed, device, workload, placement, space, node) for seed in seeds for device in DEVICES
+               for workload in WORKLOADS for placement in PLACEMENTS for space in SPACES for node in NODES]
+    done = 0
+    for index, run in enumerate(product):
+        rows = rows_of(index, *run)
+        done += rows[-1]["status"] == "ok"
+        (directory / f"{index:04d}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return done

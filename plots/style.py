@@ -1,0 +1,92 @@
+"""style.py - how a choice looks in every figure of the lab.
+
+One table gives each choice of each axis its colour, marker and hatch, so that a reader who has learnt one figure can
+read them all. Colours are the Okabe-Ito palette, which stays distinct for colour-blind readers; markers and hatches
+repeat what colours say, so that a figure survives a grey printer.
+
+Both matplotlib and gnuplot figures take their looks from here. Nothing here reads results.
+"""
+
+# Okabe and Ito, "Color Universal Design" (2008).
+BLACK, GREY, LIGHT = "#000000", "#767676", "#AAAAAA"
+ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
+
+#          axis        choice        colour     marker hatch
+_TABLE = (
+    ("space",      "raw",         BLUE,      "o",  ""),
+    ("space",      "lz4",         ORANGE,    "o",  "//"),
+    ("space",      "hole",        GREEN,     "o",  ".."),
+    ("node",       "slotted",     None,      "o",  ""),
+    ("node",       "ordinal",     None,      "D",  ""),
+    ("node",       "b2",          None,      "^",  ""),
+    ("placement",  "inplace",     VERMILION, "s",  ""),
+    ("placement",  "shadow",      PURPLE,    "v",  "\\\\"),
+    ("placement",  "zone",        SKY,       "o",  "//"),
+    ("cleaning",   "greedy",      BLUE,      "o",  ""),
+    ("cleaning",   "costbenefit", ORANGE,    "s",  "//"),
+    ("cleaning",   "deathtime",   GREEN,     "D",  ".."),
+    ("structure",  "btree",       BLUE,      "o",  ""),
+    ("structure",  "bulk",        ORANGE,    "s",  "//"),
+    ("structure",  "lsm",         GREEN,     "^",  ".."),
+    ("addressing", "fixed",       BLUE,      "s",  ""),
+    ("addressing", "table",       ORANGE,    "o",  "//"),
+    ("addressing", "cow",         GREEN,     "^",  ".."),
+    # Where written bytes come from, from the cause to the consequence: darker towards the device.
+    ("bytes",      "user",        LIGHT,     "o",  ""),
+    ("bytes",      "engine",      PURPLE,    "o",  "//"),
+    ("bytes",      "device",      BLACK,     "o",  ""),
+)
+LOOKS = {(axis, choice): (colour or GREY, marker, hatch) for axis, choice, colour, marker, hatch in _TABLE}
+
+# Words for a reader where the registry name alone would not do.
+WORDS = {
+    "inplace": "in place", "zone": "zones", "shadow": "shadow", "raw": "raw", "lz4": "LZ4", "hole": "holes",
+    "slotted": "slotted", "ordinal": "ordinal", "sim_ssd": "simulated SSD", "sim_zns": "simulated zoned SSD",
+    "sim_opfs": "simulated OPFS", "file": "file of this machine",
+}
+
+# Markers of choices that the table does not know yet: they still get one, always the same within a figure.
+SPARE_COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK)
+SPARE_MARKERS = ("o", "D", "^", "s", "v", "P", "X")
+
+
+def word(choice):
+    """What a reader is told for a registry name."""
+    return WORDS.get(choice, choice)
+
+
+def number(value):
+    """Three digits, and never an exponent."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def look(axis, choice, index=0):
+    """(colour, marker, hatch) of a choice; index chooses among the spare ones if the table has no row for it."""
+    spare = (SPARE_COLOURS[index % len(SPARE_COLOURS)], SPARE_MARKERS[index % len(SPARE_MARKERS)], "")
+    return LOOKS.get((axis, choice), spare)
+
+
+def matplotlib_defaults():
+    """Set the fonts, lines and metadata of paper figures; returns pyplot."""
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    matplotlib.rcParams.update({
+        "font.family": "DejaVu Sans", "font.size": 8, "axes.titlesize": 8.5, "axes.labelsize": 8,
+        "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "legend.fontsize": 8,
+        "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6, "lines.linewidth": 1.0,
+        "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
+        "axes.grid": True, "axes.grid.axis": "y", "grid.color": "#DDDDDD", "grid.linewidth": 0.6,
+        "hatch.linewidth": 0.6, "figure.facecolor": "white", "savefig.facecolor": "white",
+        # Outlines, so that no reader needs our font; a fixed salt, so that the same data give the same bytes.
+        "svg.fonttype": "path", "svg.hashsalt": "pagelab", "pdf.fonttype": 42,
+    })
+    return pyplot
+
+
+def save(figure, stem, title, description):
+    """Write stem.svg, .pdf and .png; the SVG carries title and description for readers who hear it."""
+    figure.savefig(f"{stem}.svg", metadata={"Date": None, "Title": title, "Description": description})
+    figure.savefig(f"{stem}.pdf", metadata={"CreationDate": None, "Title": title, "Subject": description})
+    figure.savefig(f"{stem}.png", dpi=160, metadata={"Title": title, "Description": description, "Software": None})
