@@ -99,7 +99,7 @@ struct kv_op {
 
 	/* out */
 	int status;
-	pl_lsn lsn; /* of the change, when the operation changed something */
+	pl_lsn lsn; /* of the change; COMMIT: of the last change that it covers */
 	pl_slice result; /* GET: valid until the next call to the store */
 	uint64_t emitted; /* SCAN */
 	bool replaced; /* PUT: there was a record before */
@@ -157,9 +157,10 @@ int kv_check(struct kv *kv, struct pl_ctx *x, struct pl_fault *f) PL_MUST_USE;
 	X(user_read_bytes, "bytes", "bytes of keys and values returned")                                               \
 	X(gets, "count", "get operations")                                                                             \
 	X(puts, "count", "put operations")                                                                             \
-	X(updates, "count", "update and read-modify-write operations") X(deletes, "count", "delete operations") X(     \
-		scans, "count", "scan operations") X(turns, "count", "turns of operations") X(waits, "count",          \
-		"turns that ended in a wait") X(pool_hits, "count",                                                    \
+	X(updates, "count", "update and read-modify-write operations")                                                 \
+	X(deletes, "count", "delete operations")                                                                       \
+	X(scans, "count", "scan operations") X(turns, "count", "turns of operations") X(                               \
+		waits, "count", "turns that ended in a wait") X(pool_hits, "count",                                    \
 		"page references that found the page resident") X(pool_misses, "count",                                \
 		"page references that had to read") X(evictions_clean, "count",                                        \
 		"frames reused without a write") X(evictions_dirty, "count",                                           \

@@ -52,7 +52,7 @@ struct crash_trace {
 	uint64_t requests, requests_room;
 	struct crash_event *event;
 	uint64_t events, events_room;
-	uint64_t syncs;        /* polled so far */
+	uint64_t syncs; /* polled so far */
 	uint32_t sector_bytes; /* to which writes tear; 0: CRASH_SECTOR_BYTES */
 	char violation[240]; /* the first breach of the device's contract by its caller; empty if none */
 };

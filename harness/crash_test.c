@@ -265,7 +265,8 @@ struct mortal {
 	const char *wrong; /* NULL, or what is */
 };
 
-/* From the first failure on nothing that is begun and changes or promises something may succeed. */
+/* From the failure of the store on, nothing that is begun and changes or promises something may succeed. (A read that
+ * fails is its operation's error alone: the store has not failed, and what needs no device may go on.) */
 static void ended(struct mortal *m, struct kv_op *op)
 {
 	struct model_client *c = model_client_of(op);
@@ -274,7 +275,7 @@ static void ended(struct mortal *m, struct kv_op *op)
 	m->busy--;
 	if (c->user[0] && !failed && (op->kind == KV_PUT || op->kind == KV_COMMIT))
 		m->wrong = "an operation begun after the failure succeeds";
-	m->died |= failed;
+	m->died |= op->status == PL_FAILED;
 }
 
 static void wait_for(struct mortal *m, uint32_t until)

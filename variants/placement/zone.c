@@ -16,7 +16,7 @@
  * Cleaning: the victim (axis `cleaning`) is emptied image by image, resident ones from their frame, others read in
  * batches; the map is updated with the next anchor, after which the zone is free. Cleaning runs when a reservation finds
  * too little room, several victims to an anchor, and lets nobody in between: its time shows in the latencies.
- * After opening, partly written zones are not continued.
+ * After opening, two partly written zones go on as the streams' open zones, those with the most room; others count as full.
  * Left out: more open zones, streams by temperature, cleaning ahead of need. */
 #include "engine/store/store.h"
 
@@ -73,7 +73,7 @@ struct zones {
 	uint64_t live_blocks, written_blocks;
 	uint32_t reserved; /* pages */
 	struct stream user, clean;
-	uint64_t *victim_block; /* scratch of one victim */
+	uint64_t *scratch; /* scratch: one entry a zone */
 	uint8_t *buffer;
 };
 
@@ -98,10 +98,17 @@ static uint64_t map_reserve(const struct store *s)
 	return s->choice.addressing->map_pages ? s->choice.addressing->map_pages(s) * s->page_blocks : 0;
 }
 
+/* Kept back for deletes and for rolling forward: at least one of them at a time, however small the zones. */
+static uint64_t urgent_blocks(const struct store *s, const struct zones *z)
+{
+	return pl_max64(useful(s, z), 16u * (uint64_t)s->page_blocks);
+}
+
 /* Greatest number of live blocks: cleaning always finds enough dead ones below it. */
 static uint64_t live_limit(const struct store *s, const struct zones *z)
 {
-	uint64_t keep = (KEEP_ZONES + 3) * useful(s, z) + 2 * map_reserve(s), all = z->n * useful(s, z);
+	uint64_t keep = (KEEP_ZONES + 2) * useful(s, z) + urgent_blocks(s, z) + 2 * map_reserve(s),
+		 all = z->n * useful(s, z);
 	uint64_t by_share = all * pl_conf_u64(s->conf, "zone.fill_permille") / 1000;
 	return pl_min64(all > keep ? all - keep : 0, by_share);
 }
@@ -179,11 +186,11 @@ static int zone_open(struct store *s, struct pl_fault *f)
 	z->zone = calloc(z->n, sizeof *z->zone);
 	z->state = calloc(z->n, 1);
 	z->owner = calloc(z->n * z->stride, sizeof *z->owner);
-	z->victim_block = calloc(z->capacity, sizeof *z->victim_block);
+	z->scratch = calloc(z->n, sizeof *z->scratch);
 	z->buffer = aligned_alloc(4096, (size_t)READ_BATCH * ((s->page_bytes + 4095u) & ~4095u));
 	uint32_t buffer =
 		(uint32_t)pl_min64(pl_conf_u64(s->conf, "zone.write_bytes") / s->block_bytes, z->capacity / 2);
-	if (!z->zone || !z->state || !z->owner || !z->victim_block || !z->buffer ||
+	if (!z->zone || !z->state || !z->owner || !z->scratch || !z->buffer ||
 		gather_open(&z->user.gather, s, buffer) || gather_open(&z->clean.gather, s, buffer))
 		return pl_fault_set(f, PL_NOMEM, "no memory for %" PRIu64 " zones", z->n);
 	for (uint64_t i = 0; i < z->n; i++)
@@ -203,7 +210,7 @@ static void zone_close(struct store *s)
 	free(z->zone);
 	free(z->state);
 	free(z->owner);
-	free(z->victim_block);
+	free(z->scratch);
 	free(z->buffer);
 	free(z);
 }
@@ -226,9 +233,10 @@ static void zone_adopt(struct store *s, uint64_t id, bool map, pl_loc loc)
 {
 	struct zones *z = s->placement;
 	uint64_t block = loc_block(loc), n = loc_blocks(loc);
-	if (block < s->layout.data_start || zone_of(s, z, block) >= z->n ||
+	if (!n || loc_bitmap(loc) & ~(uint32_t)s->full_bitmap || loc_codec(loc) == SPC_CODEC_NOT_A_LOC ||
+		block < s->layout.data_start || zone_of(s, z, block) >= z->n ||
 		block + n > zone_start(s, z, zone_of(s, z, block)) + z->capacity) {
-		(void)store_fail(s, "%s %" PRIu64 ": its place, block %" PRIu64 ", is not inside a data zone",
+		(void)store_fail(s, "%s %" PRIu64 ": its place, block %" PRIu64 ", is not inside a data zone, or no image looks so",
 			map ? "map page" : "page", id, block);
 		return;
 	}
@@ -244,7 +252,8 @@ static void set_free(struct zones *z, uint64_t i)
 	z->nfree++;
 }
 
-static int recover_zone(struct store *s, struct pl_ctx *x, struct zones *z, uint64_t i)
+/* State of a zone from what the anchor reaches and what the device says; *next: its first writable block. */
+static int recover_zone(struct store *s, struct pl_ctx *x, struct zones *z, uint64_t i, uint64_t *next)
 {
 	uint64_t start = zone_start(s, z, i), live_end = start;
 	for (uint64_t b = 0; b < z->capacity; b++) {
@@ -266,26 +275,56 @@ static int recover_zone(struct store *s, struct pl_ctx *x, struct zones *z, uint
 				", but its write pointer is at %" PRIu64,
 				start / z->stride, live_end, d.write_pointer);
 	}
-	if (live_end > start) {
-		z->nfree--;
-		z->state[i] = ZONE_FULL;
-		z->zone[i].candidate = true;
-		if (s->dev->caps.sequential && d.state != DEV_ZONE_FULL)
-			return io_zone(s, x, DEV_ZONE_FINISH, start);
-	} else if (s->dev->caps.sequential && d.state != DEV_ZONE_EMPTY)
-		return io_zone(s, x, DEV_ZONE_RESET, start);
+	if (live_end == start)
+		return s->dev->caps.sequential && d.state != DEV_ZONE_EMPTY ? io_zone(s, x, DEV_ZONE_RESET, start)
+									    : PL_OK;
+	z->nfree--;
+	z->state[i] = ZONE_FULL;
+	z->zone[i].candidate = true;
+	/* where writing may go on; on a conventional device nothing behind the last live block is reachable */
+	bool closed = s->dev->caps.sequential && d.state == DEV_ZONE_FULL;
+	*next = closed ? start + z->capacity : s->dev->caps.sequential ? d.write_pointer : live_end;
 	return PL_OK;
+}
+
+/* Let the stream go on in a zone that is partly written. */
+static void continue_zone(struct store *s, struct zones *z, struct stream *t, uint64_t i, uint64_t next)
+{
+	z->state[i] = ZONE_OPEN;
+	z->zone[i].candidate = false;
+	t->zone = i;
+	t->end = zone_start(s, z, i) + z->capacity;
+	gather_seek(&t->gather, next);
 }
 
 static int zone_recover(struct store *s, struct pl_ctx *x)
 {
 	struct zones *z = s->placement;
+	struct stream *const streams[] = {&z->user, &z->clean};
+	uint64_t *next = z->scratch; /* scratch: one entry a zone */
 	for (uint64_t i = 0; i < z->n; i++) {
-		int err = recover_zone(s, x, z, i);
+		next[i] = zone_start(s, z, i) + z->capacity;
+		int err = recover_zone(s, x, z, i, &next[i]);
 		if (err)
 			return err;
 	}
-	return PL_OK;
+	for (size_t t = 0; t < PL_COUNT(streams); t++) {
+		uint64_t best = NO_ZONE, most = s->page_blocks - 1;
+		for (uint64_t i = 0; i < z->n; i++) {
+			uint64_t left = zone_start(s, z, i) + z->capacity - next[i];
+			if (z->state[i] == ZONE_FULL && left > most) {
+				most = left;
+				best = i;
+			}
+		}
+		if (best != NO_ZONE)
+			continue_zone(s, z, streams[t], best, next[best]);
+	}
+	int err = PL_OK;
+	for (uint64_t i = 0; i < z->n && !err; i++) /* give back what the others hold open */
+		if (s->dev->caps.sequential && z->state[i] == ZONE_FULL && next[i] < zone_start(s, z, i) + z->capacity)
+			err = io_zone(s, x, DEV_ZONE_FINISH, zone_start(s, z, i));
+	return err;
 }
 
 /* --- streams ------------------------------------------------------------------------------------------------------ */
@@ -420,7 +459,7 @@ static bool enough(const struct store *s, const struct zones *z, uint64_t pages,
 
 static bool below_limit(const struct store *s, const struct zones *z, uint64_t pages, bool urgent)
 {
-	uint64_t limit = live_limit(s, z) + (urgent ? z->capacity : 0);
+	uint64_t limit = live_limit(s, z) + (urgent ? urgent_blocks(s, z) : 0);
 	return z->live_blocks + (z->reserved + pages) * s->page_blocks <= limit;
 }
 
@@ -536,6 +575,16 @@ static void clean_zone(struct store *s, struct pl_ctx *x, struct zones *z, uint6
 	s->stats.cleaned_zones++;
 }
 
+/* Blocks that cleaning may move before the next anchor, without touching what dirty pages and the map will need. */
+static uint64_t movable(const struct store *s, const struct zones *z)
+{
+	uint64_t slack = s->page_blocks - 1, left = stream_left(&z->user), own = stream_left(&z->clean);
+	uint64_t promised = z->reserved * (uint64_t)s->page_blocks + map_reserve(s);
+	uint64_t usable = left > slack ? left - slack : 0;
+	uint64_t zones = promised > usable ? pl_div_up(promised - usable, useful(s, z)) : 0;
+	return (own > slack ? own - slack : 0) + (z->nfree > zones ? (z->nfree - zones) * useful(s, z) : 0);
+}
+
 /* Zones that the next anchor will free. */
 static uint64_t emptied(const struct zones *z)
 {
@@ -553,10 +602,7 @@ static int clean_round(struct store *s, struct pl_ctx *x, struct zones *z, uint6
 		uint64_t v = s->choice.cleaning->victim(z->zone, z->n, z->written_blocks);
 		if (v >= z->n)
 			break;
-		/* what moves must fit without touching what dirty pages and the map will need */
-		if (stream_left(&z->clean) < z->zone[v].live_blocks + s->page_blocks && !enough(s, z, 0, 1))
-			break;
-		if (z->zone[v].live_blocks + s->page_blocks > z->capacity)
+		if (z->zone[v].live_blocks > movable(s, z) || z->zone[v].live_blocks + s->page_blocks > z->capacity)
 			break;
 		z->zone[v].candidate = false;
 		clean_zone(s, x, z, v);
@@ -574,8 +620,12 @@ static int zone_make_room(struct store *s, struct pl_ctx *x, uint32_t pages, boo
 	struct zones *z = s->placement;
 	uint64_t batch = pl_max64(2, z->n / 64);
 	for (uint64_t round = 0; round < 4 * z->n; round++) {
-		if (!below_limit(s, z, pages, urgent))
-			return PL_FULL;
+		if (!below_limit(s, z, pages, urgent)) {
+			/* a dirty page counts twice, old image and reservation, until it is written */
+			int err = z->reserved ? checkpoint_run(s, x) : PL_OK;
+			if (err || !below_limit(s, z, pages, urgent))
+				return err ? err : PL_FULL;
+		}
 		if (enough(s, z, pages, KEEP_ZONES))
 			return PL_OK;
 		uint64_t needed = ((z->reserved + (uint64_t)pages) * s->page_blocks + map_reserve(s)) / useful(s, z) +
