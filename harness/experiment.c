@@ -431,8 +431,9 @@ int experiment_load(const char *name_or_path, struct experiment *out, struct pl_
 	FILE *in = path ? fopen(path, "re") : NULL;
 	int err;
 	if (!in)
-		err = pl_fault_set(f, PL_INVALID, "there is no experiment %s: neither a file nor harness/exp/%s.ini",
-			name_or_path, name_or_path);
+		err = pl_fault_set(f, PL_INVALID,
+			"there is no experiment %s: name an .ini file, or one of harness/exp without its ending",
+			name_or_path);
 	else {
 		char *name = name_of(path);
 		err = experiment_read(in, name, path, out, f);

@@ -3,13 +3,17 @@
 Ratios are made here, at display, from counters of one phase of one run; never from other ratios.
 """
 
+import math
 import statistics
 
 import load
+import style
 
 MIX = {"a": "50 % read, 50 % update", "b": "95 % read, 5 % update", "c": "reads only", "d": "95 % read latest",
        "e": "95 % short scans", "f": "50 % read-modify-write"}
 BYTES = ("user", "engine", "device")
+BYTES_WORDS = {"user": "user's own", "engine": "engine adds", "device": "device adds"}
+THIN = 0.012  # of the height of a panel
 # The order in which readers meet devices and the like; what is not named here follows by name.
 _ORDER = {
     "device": ("sim_ssd", "sim_zns", "sim_opfs", "file", "direct", "uring", "zoned", "opfs", "null"),
@@ -19,9 +23,19 @@ _ORDER = {
 
 
 def rank(axis, name):
-    """A sorting key for the choices of an axis."""
-    known = _ORDER.get(axis, ())
-    return (known.index(name) if name in known else len(known), str(name))
+    """A sorting key for the choices of an axis: the known ones, then numbers; what is not given comes first."""
+    known, value = _ORDER.get(axis, ()), -math.inf if name == "-" else numeric(name)
+    return (-1 if name == "-" else known.index(name) if name in known else len(known),
+            math.inf if value is None else value, str(name))
+
+
+def numeric(value):
+    """A value of the specification as a number, None if it is none."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None
 
 
 def order(axis, names):
@@ -59,6 +73,13 @@ def follows(runs, other, key):
     """True if the value of `other` determines that of `key` in these runs."""
     seen = {}
     return all(seen.setdefault(dimension(run, other), dimension(run, key)) == dimension(run, key) for run in runs)
+
+
+def companions(experiment, key):
+    """The axes whose choice follows from that of a varying key, so that they change with it."""
+    found = varying(experiment)
+    return [axis for axis in AXES if axis not in found and len({dimension(run, axis) for run in experiment.runs}) > 1
+            and follows(experiment.runs, key, axis)]
 
 
 def dimension(run, key):
@@ -141,9 +162,38 @@ def counted(number, noun):
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def caption(experiment):
+def thin_parts(bars):
+    """Parts of written bytes that no reader could see. bars: [(parts, greatest value of its panel)]
+
+    A part below THIN of the height of its panel in every bar is drawn, but it has no place in a legend."""
+    return [name for at, name in enumerate(BYTES)
+            if not any(top and parts[at] >= THIN * top for parts, top in bars)]
+
+
+def thin_words(bars):
+    """What a caption says of these parts."""
+    thin = [name for name in thin_parts(bars) if any(parts[BYTES.index(name)] for parts, _ in bars)]
+    said = {"user": "the user's own bytes (at most 1 in each bar)", "engine": "what the engine adds",
+            "device": "what the device adds"}
+    if not thin:
+        return ""
+    words = " and ".join(said[name] for name in thin)
+    return f"{words[0].upper()}{words[1:]} {'are' if len(thin) > 1 or thin == ['user'] else 'is'} too little to see."
+
+
+def uncounted_words(experiment):
+    """What a caption says of devices that do not count what they write themselves."""
+    found = {run.choice("device") for run in experiment.runs
+             if host_write_bytes(run) and not run.metric("run", "media_write_bytes")}
+    if not found:
+        return ""
+    names = " and ".join(style.word(name) for name in order("device", found))
+    return f"What the device itself adds is not known for: {names}."
+
+
+def caption(experiment, seeds_shown="marks are medians over seeds, lines their range"):
     """One sentence of provenance for under a figure."""
     many = len({run.seed for run in experiment.runs}) > 1
     return (f"{counted(len(experiment.runs), 'run')}, {'seeds' if many else 'seed'} {seeds(experiment)}"
-            f"{'; marks are medians over seeds, lines their range' if many else ''}; "
+            f"{'; ' + seeds_shown if many else ''}; "
             f"{'revisions' if len(revisions(experiment)) > 1 else 'revision'} {', '.join(revisions(experiment))}.")

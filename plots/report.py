@@ -22,6 +22,8 @@ import measures  # noqa: E402
 import style     # noqa: E402
 
 NOISE = 0.02
+FIRST = ".throughput."  # the measure that the words are about is the first of the plain figures
+GROW, LEAST_WIDTH = 1.35, 760  # how far a figure may grow, and the width below which it scrolls instead of shrinking
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -29,24 +31,24 @@ def text(value):
     return html.escape(str(value))
 
 
-def ratio_words(ratio):
-    """'1.34 times', '12 % less' and the like, for a ratio to a baseline."""
-    if abs(ratio - 1) < NOISE:
-        return "as much"
-    if ratio >= 1.5:
-        return f"{ratio:.2f} times as much"
-    return f"{abs(ratio - 1) * 100:.0f} % {'more' if ratio > 1 else 'less'}"
+def unbroken(words):
+    """A number stays on one line with its sign or unit."""
+    return words.replace(" %", "\N{NO-BREAK SPACE}%").replace("× ", "×\N{NO-BREAK SPACE}")
 
 
-def variant_words(variant):
-    return ", ".join(style.word(choice) for choice in variant if choice != "-") or "the only variant"
+def variant_words(others, variant):
+    words = [style.phrase(key, value) for key, value in zip(others, variant)]
+    return ", ".join(word for word in words if word) or "the only variant"
+
+
+def choice_words(axis, choice):
+    return style.value_word(axis, choice) or "not given"
 
 
 def setting_words(outer):
     device, workload = outer
     mix = f" ({measures.MIX[workload]})" if workload in measures.MIX else ""
-    name = f"YCSB {workload.upper()}" if workload in measures.MIX else str(workload)
-    return f"{style.word(device)}, {name}{mix}"
+    return f"{style.value_word('device', device)}, {style.value_word('workload', workload)}{mix}"
 
 
 # --- what the numbers say ---------------------------------------------------------------------------------------------
@@ -65,9 +67,9 @@ def ranking(table, others):
         writes = measures.median(table[outer][best], measures.write_amplification)
         p99 = measures.median(table[outer][best], measures.p99_read_us)
         rows.append([
-            setting_words(outer), variant_words(best), style.number(speeds[best]),
-            f"{speeds[best] / speeds[worst]:.2f} × {variant_words(worst)}" if len(speeds) > 1 else "-",
-            "; ".join(variant_words(variant) for variant in measures.order_variants(others, tied)) or "-",
+            setting_words(outer), variant_words(others, best), style.number(speeds[best]),
+            f"{speeds[best] / speeds[worst]:.2f} × {variant_words(others, worst)}" if len(speeds) > 1 else "-",
+            "; ".join(variant_words(others, variant) for variant in measures.order_variants(others, tied)) or "-",
             "-" if writes is None else style.number(writes), "-" if p99 is None else style.number(p99)])
     return ["device and workload", "fastest variant", "thousand operations/s", "against the slowest",
             f"within {NOISE * 100:.0f} % of it", "its bytes written / user byte", "its p99 of reads, µs"], rows
@@ -100,10 +102,17 @@ def real_settings(table):
             if not run.run.get("simulated")}
 
 
-def sentences(effect_rows, real=frozenset()):
+def sentences(effect_rows, real=frozenset(), companions=None):
     """The effects in words: one sentence per choice, naming where it helps, where it hurts, and by how much.
 
+    companions: {axis: [axes that change with it]}; "all else equal" leaves them out.
     Settings on real devices are left out, unless there are no others: one run on a shared machine proves nothing."""
+    def spread(least, greatest):
+        """Pairs are told where they say anything that the mean does not."""
+        if round(least, 2) == round(greatest, 2):
+            return ""
+        return f"; single pairs × {least:.2f} to × {greatest:.2f}"
+
     said = []
     simulated = [row for row in effect_rows if row[3] not in real]
     left_out = len(simulated) < len(effect_rows) and simulated
@@ -113,8 +122,8 @@ def sentences(effect_rows, real=frozenset()):
         if (axis, choice, base) not in pairs:
             pairs.append((axis, choice, base))
     for axis, choice, base in pairs:
-        means = [(outer, mean) for of, one, basis, outer, mean, *_ in effect_rows if (of, one, basis) ==
-                 (axis, choice, base)]
+        same = [row for row in effect_rows if row[:3] == (axis, choice, base)]
+        means = [(row[3], row[4]) for row in same]
         groups = (("faster", [pair for pair in means if pair[1] >= 1 + NOISE]),
                   ("slower", [pair for pair in means if pair[1] <= 1 - NOISE]),
                   ("as fast", [pair for pair in means if abs(pair[1] - 1) < NOISE]))
@@ -122,18 +131,25 @@ def sentences(effect_rows, real=frozenset()):
         for verdict, found in groups:
             if not found:
                 continue
-            where = "everywhere" if len(found) == len(means) else f"in {len(found)} of {len(means)} settings"
+            where = f"in {len(found)} of {measures.counted(len(means), 'setting')}"
+            if len(found) == len(means):
+                where = "everywhere" if len(means) > 1 else f"on {setting_words(found[0][0])}"
             if verdict == "as fast":
                 parts.append(f"as fast (within {NOISE * 100:.0f} %) {where}")
             else:
                 extreme = (max if verdict == "faster" else min)(found, key=lambda pair: pair[1])
-                parts.append(f"{verdict} {where}, most on {setting_words(extreme[0])} (× {extreme[1]:.2f})")
-        said.append(f"<strong>{text(style.word(choice))}</strong> against {text(style.word(base))} ({text(axis)}), "
-                    f"all else equal: {text('; '.join(parts))}.")
+                most = f", most on {setting_words(extreme[0])}" if len(means) > 1 and len(found) > 1 else ""
+                most = most or (f", on {setting_words(extreme[0])}" if len(means) > 1 else "")
+                parts.append(f"{verdict} {where}{most} (× {extreme[1]:.2f})")
+        pairs_said = spread(min(row[5] for row in same), max(row[6] for row in same))
+        about = style.key_word(axis) + "".join((", and with it " if number == 0 else ", ") + style.key_word(other)
+                                               for number, other in enumerate((companions or {}).get(axis, ())))
+        said.append(f"<strong>{text(choice_words(axis, choice))}</strong> against {text(choice_words(axis, base))} "
+                    f"({text(about)}), all else equal: {text('; '.join(parts) + pairs_said)}.")
     if left_out:
         devices = ", ".join(style.word(name) for name in measures.order("device", {device for device, _ in real}))
-        said.append(f"Runs on a real device ({text(devices)}) are wall-clock times of one machine at one time. They are "
-                    "in the figures and tables, not in these sentences.")
+        said.append(f"Runs on a real device ({text(devices)}) are wall-clock times of one machine at one time. They "
+                    "are in the figures and tables, not in these sentences.")
     return said
 
 
@@ -141,14 +157,14 @@ def sentences(effect_rows, real=frozenset()):
 
 def plain_table(head, rows, caption):
     cells = "".join(f'<th scope="col">{text(name)}</th>' for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{text(value)}</td>" for value in row) + "</tr>\n" for row in rows)
+    body = "".join("<tr>" + "".join(f"<td>{unbroken(text(value))}</td>" for value in row) + "</tr>\n" for row in rows)
     return (f'<div class="wide"><table><caption>{text(caption)}</caption><thead><tr>{cells}</tr></thead>\n'
             f"<tbody>{body}</tbody></table></div>")
 
 
 def effect_table(rows):
-    shown = [[axis, f"{style.word(choice)} / {style.word(base)}", setting_words(outer), f"{mean:.3f}",
-              f"{least:.3f} … {greatest:.3f}", pairs]
+    shown = [[style.key_word(axis), f"{choice_words(axis, choice)} / {choice_words(axis, base)}", setting_words(outer),
+              f"{mean:.3f}", f"{least:.3f} … {greatest:.3f}", pairs]
              for axis, choice, base, outer, mean, least, greatest, pairs in rows]
     return plain_table(["axis", "choice / basis", "device and workload", "ratio of throughput (geometric mean)",
                         "least … greatest", "pairs"], shown, "What one choice changes, all else equal")
@@ -219,19 +235,24 @@ def inline_svg(path, number, words):
         size = [re.search(rf'{name}="([\d.]+)', head) for name in ("width", "height")]
         head += f' viewBox="0 0 {size[0].group(1)} {size[1].group(1)}"'
     head = re.sub(r'\s(width|height)="[^"]*"', "", head)
-    return f'{head} role="img" aria-label="{text(words)}">{rest}'
+    width = float(re.search(r'viewBox="0 0 ([\d.]+)', head).group(1))
+    # Not blown up beyond what its letters are made for; what is too small on a phone scrolls in its own box.
+    limits = f"max-width:{width * GROW:.0f}px;min-width:{min(width, LEAST_WIDTH):.0f}px"
+    return (f'<div class="wide">{head} style="{limits}" role="img" aria-label="{text(words)}">{rest}</div>')
 
 
 def figures(directory, experiment, alternative):
     """The paper figure first and open; gnuplot's below, folded."""
-    main, quick = directory / f"{experiment.name}.svg", sorted(directory.glob(f"{experiment.name}.*.svg"))
+    main, quick = directory / f"{experiment.name}.svg", sorted(
+        directory.glob(f"{experiment.name}.*.svg"), key=lambda path: (FIRST not in path.name, path.name))
     parts = []
     if main.exists():
         parts.append(f"<figure>{inline_svg(main, 0, alternative)}</figure>")
-    inner = "".join(f"<figure>{inline_svg(path, number, f'{path.stem}: the same numbers as bars')}"
-                    f"<figcaption>{text(path.stem)}</figcaption></figure>" for number, path in enumerate(quick, 1))
+    inner = "".join(f"<figure>{inline_svg(path, number, f'{path.stem}: the numbers are in the table of all runs')}"
+                    f"<figcaption><code>{text(path.stem)}</code></figcaption></figure>"
+                    for number, path in enumerate(quick, 1))
     if inner:
-        parts.append(f"<details{'' if main.exists() else ' open'}><summary>Plain bars of each measure</summary>{inner}"
+        parts.append(f"<details{'' if main.exists() else ' open'}><summary>Each measure by itself</summary>{inner}"
                      "</details>")
     return "".join(parts)
 
@@ -259,8 +280,10 @@ def expectations(experiment):
     claims = sorted({(name, value) for run in experiment.runs for name, value in (run.run.get("expect") or {}).items()})
     if not claims:
         return ""
-    return ("<h2>Claims</h2><p>What the experiment expects, from a paper or from its design, to be held against the "
-            "numbers here.</p>" + plain_table(["about", "claim"], claims, "Claims"))
+    return ("<h2>Claims</h2><p><strong>Stated, not judged:</strong> this is what the experiment file expects "
+            "(<code>expect.*</code>), from a paper or from its design. Nothing on this page checks whether the numbers "
+            "bear it out; that is the reader's to do.</p>" + plain_table(["about", "claim"], claims,
+                                                                       "Claims"))
 
 
 def warnings(experiment):
@@ -312,6 +335,8 @@ th button { font: inherit; font-weight: 600; background: none; border: 0; paddin
 th button:focus-visible, summary:focus-visible { outline: 2px solid #0b4f8a; outline-offset: 2px; }
 code { font-size: .92em; } .sortable code { white-space: nowrap; } summary { cursor: pointer; color: #0b4f8a; }
 tbody tr:hover { background: #f3f6fa; }
+@media (max-width: 40rem) { body { padding: .5rem 1rem 3rem; } ul { padding-left: 1.2rem; }
+  table:not(.sortable) :is(th, td) { min-width: 5.5rem; } }
 @media print { body { font-size: 10pt; max-width: none; padding: 0; } .wide { overflow: visible; }
   table { font-size: 7pt; }
   details { display: none; } figure, tr { break-inside: avoid; } h2 { break-after: avoid; } }
@@ -350,15 +375,26 @@ def question(experiment):
     return found.group(1) if found else f"Experiment {experiment.name}"
 
 
+def findings(experiment, found, real):
+    """The sentences, and what their words mean."""
+    if not found:
+        return "<p>No two variants differ in one choice only, so there is nothing to compare.</p>"
+    companions = {axis: measures.companions(experiment, axis) for axis in {row[0] for row in found}}
+    items = "".join(f"<li>{unbroken(sentence)}</li>" for sentence in sentences(found, real, companions))
+    return ("<p>About throughput. A setting is a device and a workload; “faster”, “slower” and “as fast” are said of "
+            "the geometric mean of all pairs of variants of a setting that differ in this one choice.</p>"
+            f"<ul>{items}</ul>")
+
+
 def page(experiment, figure_directory):
     table, others = measures.variants(experiment)
     head, rows = ranking(table, others)
     found = effects(table, others)
     title = question(experiment)
-    said = "".join(f"<li>{sentence}</li>" for sentence in sentences(found, real_settings(table)))
     alternative = f"{title} " + " ".join(
         f"Fastest on {setting}: {best}, {speed} thousand operations per second." for setting, best, speed, *_ in rows)
     keys = measures.varying(experiment)
+    about = measures.caption(experiment, "of several seeds the median counts")
     whole = shlex.join(["./lab", "run", f"harness/exp/{experiment.name}.ini", "--out", "results/runs"])
     return f"""<!doctype html>
 <html lang="en">
@@ -371,15 +407,16 @@ def page(experiment, figure_directory):
 <body>
 <main>
 <h1>{text(title)}</h1>
-<p class="sub">pagelab, experiment <code>{text(experiment.name)}</code>. {text(measures.caption(experiment))}</p>
+<p class="sub">pagelab, experiment <code>{text(experiment.name)}</code>. {text(about)}</p>
 {warnings(experiment)}
 <h2>What the numbers say</h2>
-<ul>{said}</ul>
+{findings(experiment, found, real_settings(table))}
 {plain_table(head, rows, "The fastest variant of each setting")}
 <h2>Figures</h2>
 {figures(figure_directory, experiment, alternative)}
 <h2>One choice at a time</h2>
-<p>Ratios of throughput between runs that differ in one choice only. Above 1 the choice is faster than its basis.</p>
+<p>Ratios of throughput between variants that differ in one choice only (and in what follows from it). Above 1 the
+choice is faster than its basis.</p>
 {effect_table(found)}
 {expectations(experiment)}
 <h2>All runs</h2>

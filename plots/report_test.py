@@ -79,10 +79,34 @@ class Page(unittest.TestCase):
     def test_sentences_have_the_direction_of_the_numbers(self):
         table, others = measures.variants(self.experiment)
         said = [re.sub(r"<.*?>", "", sentence) for sentence in report.sentences(report.effects(table, others))]
-        self.assertIn("LZ4 against raw (space), all else equal: faster everywhere", " ".join(said))
-        self.assertIn("holes against raw (space), all else equal: as fast (within 2 %) everywhere", " ".join(said))
+        self.assertIn("LZ4 against raw (space policy), all else equal: faster everywhere", " ".join(said))
+        self.assertIn("holes against raw (space policy), all else equal: as fast (within 2 %) everywhere",
+                      " ".join(said))
         self.assertRegex(" ".join(said), r"zones against in place .*: faster in 1 of 2 settings.*\(× 2\.00\); "
-                                         r"slower in 1 of 2 settings.*\(× 0\.50\)")
+                                         r"slower in 1 of 2 settings.*\(× 0\.50\); single pairs × 0\.50 to × 2\.00")
+
+    def test_what_changes_with_a_choice_is_told(self):
+        self.assertIn("(placement, and with it addressing, cleaning, guard)", self.page)
+        self.assertIn("</strong> against raw (space policy), all else equal", self.page)
+
+    def test_claims_are_stated_not_judged(self):
+        self.assertNotIn("not judged", self.page)
+        self.experiment.runs[0].run["expect"] = {"holes": "save at most a quarter"}
+        try:
+            page = report.page(self.experiment, self.figures)
+        finally:
+            self.experiment.runs[0].run["expect"] = {}
+        self.assertIn("Stated, not judged", page)
+        self.assertIn("save at most a quarter", page)
+
+    def test_wide_things_scroll_in_their_own_box(self):
+        for tag in ("<table", "<svg"):
+            self.assertEqual(self.page.count(tag), self.page.count(f'<div class="wide">{tag}'))
+        self.assertIn(".wide { overflow-x: auto", self.page)
+
+    def test_throughput_is_the_first_of_the_plain_figures(self):
+        found = re.findall(r"<figcaption><code>(.*?)</code>", self.page)
+        self.assertEqual(found, ["demo.throughput", "demo.latency", "demo.space", "demo.writes"])
 
     def test_real_devices_are_left_out_of_sentences(self):
         table, others = measures.variants(self.experiment)

@@ -17,9 +17,9 @@ _TABLE = (
     ("space",      "raw",         BLUE,      "o",  ""),
     ("space",      "lz4",         ORANGE,    "o",  "//"),
     ("space",      "hole",        GREEN,     "o",  ".."),
-    ("node",       "slotted",     None,      "o",  ""),
-    ("node",       "ordinal",     None,      "D",  ""),
-    ("node",       "b2",          None,      "^",  ""),
+    ("node",       "slotted",     BLUE,      "o",  ""),
+    ("node",       "ordinal",     ORANGE,    "D",  "//"),
+    ("node",       "b2",          GREEN,     "^",  ".."),
     ("placement",  "inplace",     VERMILION, "s",  ""),
     ("placement",  "shadow",      PURPLE,    "v",  "\\\\"),
     ("placement",  "zone",        SKY,       "o",  "//"),
@@ -37,23 +37,76 @@ _TABLE = (
     ("bytes",      "engine",      PURPLE,    "o",  "//"),
     ("bytes",      "device",      BLACK,     "o",  ""),
 )
-LOOKS = {(axis, choice): (colour or GREY, marker, hatch) for axis, choice, colour, marker, hatch in _TABLE}
+LOOKS = {(axis, choice): (colour, marker, hatch) for axis, choice, colour, marker, hatch in _TABLE}
 
 # Words for a reader where the registry name alone would not do.
 WORDS = {
     "inplace": "in place", "zone": "zones", "shadow": "shadow", "raw": "raw", "lz4": "LZ4", "hole": "holes",
     "slotted": "slotted", "ordinal": "ordinal", "sim_ssd": "simulated SSD", "sim_zns": "simulated zoned SSD",
-    "sim_opfs": "simulated OPFS", "file": "file of this machine",
+    "sim_opfs": "simulated OPFS", "file": "file of this machine", "null": "RAM disk",
+    "btree": "B+-tree", "redo": "redo log", "dwb": "double-write journal", "costbenefit": "cost-benefit",
+}
+# Where the same name means something else on each axis, or nothing without it.
+_WORDS_OF = {
+    ("guard", "none"): "no guard", ("durability", "none"): "no log", ("durability", "-"): "",
+    ("keys", "fixed8"): "8-byte keys", ("keys", "fixed16"): "16-byte keys", ("keys", "ycsb"): "YCSB keys",
+}
+# What a reader is told for an axis or a key of the specification.
+_KEYS = {
+    "node": "page layout", "space": "space policy", "page_bytes": "page size", "pool_bytes": "pool size",
+    "device_bytes": "device size", "log_bytes": "log size", "block_bytes": "block size", "value.bytes": "value size",
+    "zone.zone_bytes": "zone size", "sim_zns.zone_bytes": "zone size", "zone.write_bytes": "zone write size",
+    "dwb.journal_bytes": "journal size", "fill_permille": "fill of the device",
+    "target_ops_per_second": "arrivals a second", "redo.group_count": "commits a group", "zipf.theta": "Zipf exponent",
+    "value.compressibility": "compressible share",
 }
 
-# Markers of choices that the table does not know yet: they still get one, always the same within a figure.
+# Looks of choices that the table does not know yet: they still get one, always the same within a figure.
 SPARE_COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK)
 SPARE_MARKERS = ("o", "D", "^", "s", "v", "P", "X")
+SPARE_HATCHES = ("", "//", "..", "\\\\")
 
 
 def word(choice):
     """What a reader is told for a registry name."""
     return WORDS.get(choice, choice)
+
+
+def key_word(key):
+    """What a reader is told for the name of an axis or of a key of the specification."""
+    return _KEYS.get(key, key.removesuffix("_bytes").removesuffix("_ns").replace("_", " "))
+
+
+def scaled(value, step, units):
+    """A whole number in the largest unit that leaves at least 1 of it."""
+    at = 0
+    while value >= step and at + 1 < len(units):
+        value, at = value / step, at + 1
+    return f"{value:.4g} {units[at]}"
+
+
+def value_word(key, value):
+    """What a reader is told for a value on an axis or of a key: "YCSB A", "16 KiB", "in place"."""
+    value = "" if value is None else str(value)
+    if (key, value) in _WORDS_OF:
+        return _WORDS_OF[key, value]
+    if key == "workload":
+        return f"YCSB {value.upper()}" if len(value) == 1 else value
+    if value.isdecimal():
+        if key.endswith("_bytes") or key.endswith(".bytes"):
+            return scaled(int(value), 1024, ("B", "KiB", "MiB", "GiB", "TiB"))
+        if key.endswith("_ns"):
+            return scaled(int(value), 1000, ("ns", "µs", "ms", "s"))
+        return f"{int(value):,}"
+    return "" if value == "-" else word(value)
+
+
+def phrase(key, value):
+    """The same where the key has not been named before: the choice on an axis says enough, a value does not."""
+    words = value_word(key, value)
+    if not words or not words[0].isdigit() or (key, str(value)) in _WORDS_OF:
+        return words
+    return f"{words} {key_word(key)}" if key == "target_ops_per_second" else f"{key_word(key)} {words}"
 
 
 def number(value):
@@ -63,7 +116,7 @@ def number(value):
 
 def look(axis, choice, index=0):
     """(colour, marker, hatch) of a choice; index chooses among the spare ones if the table has no row for it."""
-    spare = (SPARE_COLOURS[index % len(SPARE_COLOURS)], SPARE_MARKERS[index % len(SPARE_MARKERS)], "")
+    spare = tuple(looks[index % len(looks)] for looks in (SPARE_COLOURS, SPARE_MARKERS, SPARE_HATCHES))
     return LOOKS.get((axis, choice), spare)
 
 

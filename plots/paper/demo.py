@@ -14,6 +14,7 @@ import argparse
 import pathlib
 import statistics
 import sys
+import textwrap
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import load      # noqa: E402
@@ -80,9 +81,11 @@ def draw_marks(axes, found, best, stem=True):
 
 
 def draw_amplification(axes, groups, device, workload):
-    """Stacked bars: user, engine and device share of the bytes written a byte the user wrote."""
+    """Stacked bars: user, engine and device share of the bytes written a byte the user wrote.
+
+    Returns (parts, height of the highest) of each."""
     found = points(groups, device, workload, measures.amplification)
-    top, least = 0.0, None
+    top, least, bars = 0.0, None, []
     for placement, space, node, values in found:
         parts = [statistics.median(part) for part in zip(*values)]
         x, bottom = place(placement, space) + 1.25 * dodge(node), 0.0
@@ -95,12 +98,18 @@ def draw_amplification(axes, groups, device, workload):
                      hatch=hatch, linewidth=0.8, zorder=3)
             bottom += part
         top = max(top, bottom)
+        bars.append(parts)
         if least is None or bottom < least[1]:
             least = (x, bottom)
     if least:
         axes.annotate(style.number(least[1]), least, xytext=(0, 2), textcoords="offset points", ha="center",
                       va="bottom", fontsize=7, fontweight="bold", zorder=6, bbox=PLATE)
-    return top
+    return [(parts, top) for parts in bars]
+
+
+def high_of(point):
+    """Greatest value of a point's seeds; of written bytes, of all parts together."""
+    return max(sum(value) if isinstance(value, tuple) else value for value in point[3])
 
 
 def dress(axes, found, impossible, log=False):
@@ -117,8 +126,7 @@ def dress(axes, found, impossible, log=False):
                       "no data", transform=axes.get_xaxis_transform(), ha="center", va="center", fontsize=7.5,
                       color=style.GREY)
     if not log:
-        axes.set_ylim(bottom=0)
-    axes.margins(y=0.16)
+        axes.set_ylim(0, max((high_of(point) for point in found), default=1) * 1.16 or 1)  # the number fits in
     axes.axvline(len(SPACES) - 1 + (GAP + 1) / 2, color="#BBBBBB", linewidth=0.6)
 
 
@@ -140,8 +148,8 @@ def name_placements(axes):
                   ha="center", va="top", fontsize=8, fontweight="bold")
 
 
-def legend(figure, pyplot):
-    """Once for the whole figure: layouts, then parts of the written bytes."""
+def legend(figure, thin):
+    """Once for the whole figure: layouts, then the parts of the written bytes but those too thin to see."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
     handles = [Line2D([], [], linestyle="", marker=style.look("node", node)[1], color=style.BLACK, markersize=5,
@@ -149,10 +157,10 @@ def legend(figure, pyplot):
                       label=f"{style.word(node)} pages ({'full' if node == NODES[0] else 'hollow, hatched'})")
                for node in NODES]
     handles += [Patch(color=style.look("space", space)[0], label=style.word(space)) for space in SPACES]
-    handles += [Patch(color=style.look("bytes", name)[0], label=f"bytes: {words}")
-                for name, words in zip(measures.BYTES, ("user's own", "engine adds", "device adds"))]
-    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.055, 0.945), ncol=len(handles), frameon=False,
-                  columnspacing=1.3, handletextpad=0.4)
+    handles += [Patch(color=style.look("bytes", name)[0], label=f"bytes: {measures.BYTES_WORDS[name]}")
+                for name in measures.BYTES if name not in thin]
+    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.048, 1 - 0.33 / figure.get_figheight()),
+                  ncol=len(handles), frameon=False, columnspacing=1.3, handletextpad=0.4)
 
 
 def draw(experiment, pyplot):
@@ -163,7 +171,8 @@ def draw(experiment, pyplot):
         raise load.LoadError(f"{experiment.directory} has no run that this figure shows")
     costly = "a" if "a" in workloads else workloads[-1]
     rows, columns = len(devices), len(workloads) + 2
-    height = 1.75 * rows + 1.75
+    height = 1.75 * rows + 1.83
+    amplified = []  # (parts, greatest of its panel) of each bar
     figure, grid = pyplot.subplots(rows, columns, figsize=(2.42 * columns + 0.6, height), squeeze=False)
     for row, device in zip(grid, devices):
         impossible = {run["choices"].get("placement") for run, _ in experiment.skipped
@@ -173,9 +182,8 @@ def draw(experiment, pyplot):
             draw_marks(axes, found, max)
             dress(axes, found, impossible)
         axes = row[-2]
-        top = draw_amplification(axes, groups, device, costly)
+        amplified += draw_amplification(axes, groups, device, costly)
         dress(axes, points(groups, device, costly, measures.amplification), impossible)
-        axes.set_ylim(0, top * 1.16 or 1)
         axes = row[-1]
         found = points(groups, device, costly, measures.p99_read_us)
         draw_marks(axes, found, min, stem=False)
@@ -193,14 +201,16 @@ def draw(experiment, pyplot):
         axes.set_title(head, loc="left", pad=9)
     for axes in grid[-1]:
         name_placements(axes)
-    figure.subplots_adjust(left=0.055, right=0.992, top=1 - 1.05 / height, bottom=0.78 / height, wspace=0.24,
+    figure.subplots_adjust(left=0.055, right=0.992, top=1 - 1.05 / height, bottom=0.86 / height, wspace=0.24,
                            hspace=0.32)
-    legend(figure, pyplot)
+    legend(figure, measures.thin_parts(amplified))
     figure.text(0.055, 1 - 0.10 / height, QUESTION, fontsize=13, fontweight="bold", va="top")
-    real = " Times on a real device are wall-clock times of one machine, once." if any(
+    real = "Times on a real device are wall-clock times of one machine, once." if any(
         not run.run.get("simulated") for run in experiment.runs) else ""
-    figure.text(0.055, 0.10 / height, measures.caption(experiment) + " Higher is better on the left, lower in the last "
-                "two columns; the best of a panel bears its number." + real, fontsize=7.5, color="#444444", va="bottom")
+    said = [measures.caption(experiment), "Higher is better on the left, lower in the last two columns; the best of a "
+            "panel bears its number.", real, measures.thin_words(amplified), measures.uncounted_words(experiment)]
+    lines = textwrap.wrap(" ".join(filter(None, said)), 44 * columns)
+    figure.text(0.055, 0.10 / height, "\n".join(lines), fontsize=7.5, color="#444444", va="bottom", linespacing=1.4)
     return figure
 
 
