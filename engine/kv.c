@@ -41,7 +41,7 @@ const struct pl_opt kv_opts[] = {
 		.help = "page pool: the budget for page frames (bytes)"},
 	{.name = "log_bytes",
 		.type = PL_OPT_BYTES,
-		.value = "8388608",
+		.value = "33554432",
 		.min = 65536,
 		.max = (uint64_t)1 << 36,
 		.help = "size of the log, where there is one (bytes)"},
@@ -178,6 +178,7 @@ int store_reserve(struct store *s, struct pl_ctx *x, struct kv_op *op, uint32_t 
 		return PL_AGAIN;
 	}
 	int err = PL_OK;
+	urgent |= s->replaying; /* what was acknowledged must find room again */
 	if (!placement->reserve(s, dirty_pages, urgent)) {
 		err = placement->make_room(s, x, dirty_pages, urgent);
 		if (!err && !placement->reserve(s, dirty_pages, urgent))
@@ -241,7 +242,9 @@ static int limit_values(struct store *s, struct pl_fault *f)
 	uint64_t frames = pl_conf_u64(s->conf, "pool_bytes") / s->page_bytes;
 	uint64_t pages = pl_min64(frames / 8, room / 8), most = pages * room;
 	if (s->choice.durability->logs) {
-		uint64_t by_log = pl_conf_u64(s->conf, "log_bytes") / 24;
+		/* a record twice, as blocks, must be an eighth of the log less a segment of four: see redo.c */
+		uint64_t log = pl_conf_u64(s->conf, "log_bytes"), eighth = log / s->block_bytes * 3 / 32;
+		uint64_t by_log = pl_min64(log / 24, eighth > 2 ? (eighth - 2) * (s->block_bytes - 96) / 2 - 16 : 0);
 		most = pl_min64(
 			most, pl_max64(by_log, s->inline_bytes + s->node.max_key_bytes) - s->node.max_key_bytes);
 	}
@@ -286,6 +289,11 @@ static int write_spec(struct store *s)
 			(void)snprintf(key, sizeof key, "%s.%s", prefix[i], o->name);
 			n += (size_t)snprintf(s->spec + n, room - n, "%s=%s\n", key, pl_conf_str(s->conf, key));
 		}
+	uint64_t journal =
+		s->choice.placement->in_place ? s->choice.guard->journal_blocks(s, s->dev->caps.capacity_blocks) : 0;
+	if (journal) /* may follow from pool_bytes, and everything behind the journal lies where it ends */
+		n += (size_t)snprintf(s->spec + n, room - n, "%s.journal_bytes (0: from pool_bytes)=%" PRIu64 "\n",
+			s->choice.guard->name, journal * s->block_bytes);
 	(void)snprintf(s->spec + n, room - n, "device_blocks=%" PRIu64 "\n", s->dev->caps.capacity_blocks);
 	return PL_OK;
 }
@@ -301,14 +309,14 @@ static int allocate(struct store *s, struct pl_fault *f)
 	s->space_scratch = malloc(scratch + 64);
 	s->large_frames = calloc(s->max_overflow_pages + 2, sizeof *s->large_frames);
 	s->max_active = (uint32_t)pl_max64(1, pl_min64(ACTIVE_MAX, s->pool.frames / 2 / PINS_PER_OP));
+	size_t per_op = 2 * (size_t)s->node.max_key_bytes + 64;
 	s->scratch = calloc(s->max_active, sizeof *s->scratch);
+	s->scratch_memory = malloc(s->max_active * per_op);
 	if (!s->directory || !s->free_ids || !s->deferred_ids || !s->image || !s->space_scratch || !s->large_frames ||
-		!s->scratch)
+		!s->scratch || !s->scratch_memory)
 		return pl_fault_set(f, PL_NOMEM, "no memory for a directory of %" PRIu64 " pages", s->max_ids);
-	for (uint32_t i = 0; i < s->max_active; i++) {
-		s->scratch[i] = malloc(2 * (size_t)s->node.max_key_bytes + 64);
-		if (!s->scratch[i])
-			return pl_fault_set(f, PL_NOMEM, "no memory for operations");
+	while (s->nscratch < s->max_active) {
+		s->scratch[s->nscratch] = s->scratch_memory + s->nscratch * per_op;
 		s->nscratch++;
 	}
 	return PL_OK;
@@ -325,9 +333,8 @@ static void release(struct store *s)
 		c->durability->close(s);
 	meta_close(s);
 	pool_close(s);
-	for (uint32_t i = 0; i < s->nscratch; i++)
-		free(s->scratch[i]);
 	free(s->scratch);
+	free(s->scratch_memory);
 	free(s->directory);
 	free(s->free_ids);
 	free(s->deferred_ids);
@@ -444,6 +451,8 @@ int kv_format(const struct kv_choice *c, const struct pl_conf *conf, uint64_t se
 	}
 	if (!err)
 		err = checkpoint_run(s, x);
+	if (err)
+		io_drain(s, x); /* what is in flight uses our memory */
 	if (!err && c->placement->in_place) /* homes of the first batch: before somebody else takes the device */
 		err = io_sync(s, x);
 	if (err && f && !s->fault.err)
@@ -460,20 +469,20 @@ static int recover(struct store *s, struct pl_ctx *x, struct pl_fault *f)
 	int err = meta_read(s, x, f);
 	if (err)
 		return err;
-	if (kv_broken != KV_BREAK_RECOVERY_SYNC) {
-		err = io_sync(s, x);
-		if (err)
-			return err;
-	}
 	s->epoch = s->anchor.epoch + 1;
 	s->records = s->anchor.records;
 	s->overflow_pages = s->anchor.overflow_pages;
 	s->last_lsn = s->anchor.cut_lsn;
-	err = c->addressing->load(s, x, f);
-	if (err)
-		return err;
+	if (kv_broken != KV_BREAK_RECOVERY_SYNC)
+		err = io_sync(s, x);
+	if (!err) {
+		err = c->addressing->load(s, x, f);
+		if (err && !s->failed)
+			return err;
+	}
 	list_free_ids(s);
-	err = s->failed ? PL_FAILED : c->placement->recover(s, x);
+	if (!err)
+		err = s->failed ? PL_FAILED : c->placement->recover(s, x);
 	io_drain(s, x);
 	if (!err && kv_broken != KV_BREAK_RECOVERY_SYNC)
 		err = io_sync(s, x);
@@ -487,7 +496,9 @@ static int recover(struct store *s, struct pl_ctx *x, struct pl_fault *f)
 		err = checkpoint_run(s, x);
 	}
 	if (err && f) {
-		if (s->fault.err)
+		if (s->failed)
+			*f = s->failure;
+		else if (s->fault.err)
 			*f = s->fault;
 		else
 			(void)pl_fault_set(f, err, "the store cannot be opened: %s", pl_err_text(err));
@@ -505,6 +516,7 @@ int kv_open(const struct kv_choice *c, const struct pl_conf *conf, struct dev *d
 		return err;
 	err = recover(s, x, f);
 	if (err) {
+		io_drain(s, x); /* what is in flight uses our memory */
 		release(s);
 		return err;
 	}
@@ -529,8 +541,10 @@ int kv_close(struct kv *kv, struct pl_ctx *x, struct pl_fault *f)
 		io_drain(s, x);
 		err = io_sync(s, x); /* home writes and resets of the last anchor */
 	}
+	if (err)
+		io_drain(s, x); /* what is in flight uses our memory */
 	if (err && f)
-		*f = s->fault;
+		*f = s->failed ? s->failure : s->fault;
 	release(s);
 	return err;
 }
@@ -558,11 +572,11 @@ static void end(struct store *s, struct kv_op *op, int status)
 	}
 }
 
-static void background(struct store *s, struct pl_ctx *x)
+static void background(struct store *s, struct pl_ctx *x, bool may_checkpoint)
 {
 	s->choice.durability->step(s, x, s->idle);
 	pool_balance(s, x);
-	if (checkpoint_due(s) && !s->replaying)
+	if (may_checkpoint && checkpoint_due(s) && !s->replaying)
 		(void)checkpoint_run(s, x);
 }
 
@@ -667,7 +681,8 @@ static int turn(struct store *s, struct pl_ctx *x, struct kv_op *op)
 			break;
 		}
 	}
-	background(s, x);
+	/* making images moves bytes inside of pages, and the result of a get is borrowed from one */
+	background(s, x, op->kind != KV_GET || err != PL_OK);
 	return err;
 }
 
@@ -692,7 +707,7 @@ int kv_start(struct kv *kv, struct pl_ctx *x, struct kv_op *op)
 	if (s->node.int_keys && op->kind != KV_COMMIT && op->kind != KV_SCAN && op->key.n != 8)
 		return op->status = pl_fault_set(
 			       &s->fault, PL_INVALID, "a key of %zu bytes: with int_keys=1 every key has 8", op->key.n);
-	if (op->kind == KV_PUT && op->value.n > s->max_value_bytes)
+	if ((op->kind == KV_PUT || op->kind == KV_UPDATE) && op->value.n > s->max_value_bytes)
 		return op->status = pl_fault_set(&s->fault, PL_TOOBIG,
 			       "a value of %zu bytes: the longest is %u (max_value_bytes)", op->value.n,
 			       s->max_value_bytes);
@@ -703,6 +718,13 @@ int kv_start(struct kv *kv, struct pl_ctx *x, struct kv_op *op)
 static void fail_waiters(struct store *s)
 {
 	struct queue *const all[] = {&s->wait_frame, &s->wait_log, &s->wait_start, &s->wait_large};
+	for (uint32_t i = 0; !s->in_flight && i < s->pool.frames; i++) /* reads that the device will never answer */
+		for (struct kv_op *op; (op = s->pool.frame[i].waiters) != NULL;) {
+			s->pool.frame[i].waiters = op->next;
+			page_unpin(s, i);
+			end(s, op, PL_FAILED);
+			queue_push(&s->done, op);
+		}
 	for (size_t i = 0; i < PL_COUNT(all); i++)
 		for (struct kv_op *op; (op = queue_pop(all[i])) != NULL;) {
 			end(s, op, PL_FAILED);
@@ -722,7 +744,7 @@ struct kv_op *kv_run(struct kv *kv, struct pl_ctx *x)
 			return op;
 		op = queue_pop(&s->ready);
 		if (!op) {
-			background(s, x);
+			background(s, x, true);
 			io_poll(s, x);
 			if (s->failed)
 				fail_waiters(s);
@@ -818,7 +840,7 @@ uint32_t kv_max_value_bytes(const struct kv *kv)
 
 const char *kv_fault_text(const struct kv *kv)
 {
-	return kv->s.fault.text;
+	return kv->s.failed ? kv->s.failure.text : kv->s.fault.text;
 }
 
 int kv_check(struct kv *kv, struct pl_ctx *x, struct pl_fault *f)

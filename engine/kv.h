@@ -59,7 +59,8 @@ int kv_open(const struct kv_choice *c, const struct pl_conf *conf, struct dev *d
 /* Make everything durable (a last anchor) and release the store. After an error the store is released all the same;
  * what was durable before is. No operation may be in flight. */
 int kv_close(struct kv *kv, struct pl_ctx *x, struct pl_fault *f) PL_MUST_USE;
-/* Release memory without writing anything: as if the process had died. */
+/* Release memory without writing anything: as if the process had died. With requests in flight the device must be closed
+ * next: it still knows their buffers. */
 void kv_abandon(struct kv *kv);
 
 enum kv_kind {
@@ -159,9 +160,9 @@ int kv_check(struct kv *kv, struct pl_ctx *x, struct pl_fault *f) PL_MUST_USE;
 	X(puts, "count", "put operations")                                                                             \
 	X(updates, "count", "update and read-modify-write operations")                                                 \
 	X(deletes, "count", "delete operations")                                                                       \
-	X(scans, "count", "scan operations") X(turns, "count", "turns of operations") X(                               \
-		waits, "count", "turns that ended in a wait") X(pool_hits, "count",                                    \
-		"page references that found the page resident") X(pool_misses, "count",                                \
+	X(scans, "count", "scan operations")                                                                           \
+	X(turns, "count", "turns of operations") X(waits, "count", "turns that ended in a wait") X(                    \
+		pool_hits, "count", "page references that found the page resident") X(pool_misses, "count",            \
 		"page references that had to read") X(evictions_clean, "count",                                        \
 		"frames reused without a write") X(evictions_dirty, "count",                                           \
 		"dirty pages written to make room") X(page_writes, "count", "page images written") X(page_write_bytes, \

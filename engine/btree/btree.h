@@ -54,6 +54,8 @@ uint64_t path_child_id(const struct store *s, const uint8_t *page, uint32_t slot
 int overflow_read(struct store *s, struct pl_ctx *x, struct kv_op *op, const struct overflow *o);
 /* Create the pages of a value (all reserved); returns the id of the index page. */
 uint64_t overflow_write(struct store *s, struct pl_ctx *x, pl_slice value);
+/* Is the page in this frame the index of `o`, and do its references name pages? To be asked before overflow_free. */
+int overflow_check(struct store *s, uint32_t index_frame, const struct overflow *o);
 /* Free all pages of a value whose index page is in this frame. */
 void overflow_free(struct store *s, uint32_t index_frame);
 /* Pin the data pages that [offset, offset + n) touches (the large slot is op's). */

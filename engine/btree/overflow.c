@@ -77,6 +77,19 @@ uint64_t overflow_write(struct store *s, struct pl_ctx *x, pl_slice value)
 	return page_id(ip);
 }
 
+int overflow_check(struct store *s, uint32_t index_frame, const struct overflow *o)
+{
+	const uint8_t *ip = frame_page(s, index_frame);
+	int err = check_index(s, ip, o);
+	for (uint32_t k = 0; !err && k < overflow_pages(s, o->length); k++) {
+		uint64_t id = data_id(ip, k);
+		if (!id || id > s->max_ids || !s->directory[id])
+			err = pl_fault_set(&s->fault, PL_DAMAGED,
+				"page %" PRIu64 " refers to page %" PRIu64 ", which does not exist", page_id(ip), id);
+	}
+	return err;
+}
+
 void overflow_free(struct store *s, uint32_t index_frame)
 {
 	const uint8_t *ip = frame_page(s, index_frame);
@@ -118,7 +131,14 @@ int overflow_pin_range(
 	int err = check_index(s, index, o);
 	uint32_t first = (uint32_t)(offset / overflow_room(s)),
 		 last = (uint32_t)((offset + (n ? n - 1 : 0)) / overflow_room(s));
-	while (!err && s->nlarge <= last - first) {
+	if (!err && last - first > s->max_overflow_pages) /* a store opened with a smaller max_value_bytes */
+		return pl_fault_set(&s->fault, PL_TOOBIG,
+			"an update of %" PRIu64 " bytes: the longest is %u (max_value_bytes)", n, s->max_value_bytes);
+	if (s->nlarge && op->in.total != first) /* a modify that gave another patch this time */
+		while (s->nlarge)
+			page_unpin(s, s->large_frames[--s->nlarge]);
+	op->in.total = first;
+	while (!err && n && s->nlarge <= last - first) {
 		uint32_t frame;
 		err = page_get(s, x, data_id(index, first + s->nlarge), op, &frame);
 		if (!err)

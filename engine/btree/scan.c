@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* in.total: 0 = start at op->key; else 1 + length of the key in in.scratch. in.stamp: 1 while going to a next leaf. */
+/* in.total: 0 = start at op->key; else 1 + length of the key in in.scratch. */
 static pl_slice where_to(const struct kv_op *op)
 {
 	return op->in.total ? pl_slice_of(op->in.scratch, op->in.total - 1) : op->key;

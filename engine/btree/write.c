@@ -119,6 +119,13 @@ static void log_change(
 	s->choice.durability->append(s, x, &r);
 }
 
+/* Pin the index page of a value that is to be freed, right behind the path. */
+static int want_index(struct store *s, struct pl_ctx *x, struct kv_op *op, struct overflow o)
+{
+	int err = op->in.pins == op->in.height ? path_want(s, x, op, o.index) : PL_OK;
+	return err ? err : overflow_check(s, op->in.frame[op->in.height], &o);
+}
+
 int btree_put(struct store *s, struct pl_ctx *x, struct kv_op *op)
 {
 	int err = path_descend(s, x, op, op->key);
@@ -130,9 +137,8 @@ int btree_put(struct store *s, struct pl_ctx *x, struct kv_op *op)
 	uint32_t slot = path_search(s, x, path_page(s, op, leaf), op->key, &exact);
 	if (exact)
 		nod_entry(nod(s), &s->node, path_page(s, op, leaf), slot, &e);
-	if (exact && e.flags & NOD_OVERFLOW &&
-		op->in.pins == op->in.height) { /* its pages are to be freed: know them */
-		err = path_want(s, x, op, overflow_of(e.value).index);
+	if (exact && e.flags & NOD_OVERFLOW) { /* its pages are to be freed: know them */
+		err = want_index(s, x, op, overflow_of(e.value));
 		if (err)
 			return err;
 	}
@@ -216,7 +222,8 @@ static int update_inline(struct store *s, struct pl_ctx *x, struct kv_op *op, ui
 		op->lsn = store_next_lsn(s);
 		page_dirty(s, frame);
 		uint8_t *page = frame_page(s, frame);
-		memcpy(page + (e.value.p - page) + patch.offset, patch.bytes.p, patch.bytes.n);
+		if (patch.bytes.n)
+			memcpy(page + (e.value.p - page) + patch.offset, patch.bytes.p, patch.bytes.n);
 		put64(page + PAGE_AT_LSN, op->lsn.v);
 		log_change(s, x, op, DUR_UPDATE, patch.bytes, patch.offset);
 		pl_charge_bytes(x, PL_COST_COPY_KIB, patch.bytes.n);
@@ -363,8 +370,8 @@ int btree_delete(struct store *s, struct pl_ctx *x, struct kv_op *op)
 	if (!exact)
 		return PL_NOTFOUND;
 	nod_entry(nod(s), &s->node, frame_page(s, frame), slot, &e);
-	if (e.flags & NOD_OVERFLOW && op->in.pins == op->in.height) {
-		err = path_want(s, x, op, overflow_of(e.value).index);
+	if (e.flags & NOD_OVERFLOW) {
+		err = want_index(s, x, op, overflow_of(e.value));
 		if (err)
 			return err;
 	}

@@ -18,8 +18,9 @@ int store_fail(struct store *s, const char *fmt, ...)
 	if (!s->failed) {
 		va_list ap;
 		va_start(ap, fmt);
-		s->fault.err = PL_FAILED;
-		(void)vsnprintf(s->fault.text, sizeof s->fault.text, fmt, ap);
+		s->failure.err = PL_FAILED;
+		(void)vsnprintf(s->failure.text, sizeof s->failure.text, fmt, ap);
+		s->fault = s->failure;
 		va_end(ap);
 	}
 	s->failed = true;

@@ -407,6 +407,8 @@ void page_written(struct store *s, struct pl_ctx *x, uint32_t frame)
 	struct frame *f = &s->pool.frame[frame];
 	(void)x;
 	assert(f->writing);
+	if (s->failed) /* perhaps by this write: the frame stays "writing", so nobody reads the page from where it is not */
+		return;
 	f->writing = false;
 	s->pool.writing--;
 	if (orphan(f))

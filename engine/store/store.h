@@ -182,6 +182,7 @@ struct store {
 	bool failed, opened, replaying, checkpointing, idle, closing;
 	bool op_waits; /* changes end when they are durable (else only commits wait) */
 	struct pl_fault fault;
+	struct pl_fault failure; /* why the store failed */
 
 	struct io *io_free;
 	void **io_slabs;
@@ -194,7 +195,8 @@ struct store {
 	uint32_t nlarge, max_overflow_pages;
 	uint32_t active, max_active;
 	uint64_t next_order;
-	uint8_t **scratch; /* one per admissible operation */
+	uint8_t **scratch; /* one per admissible operation; those of operations in flight are theirs */
+	uint8_t *scratch_memory;
 	uint32_t nscratch;
 
 	void *placement, *addressing, *durability, *guard;

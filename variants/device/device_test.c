@@ -1,16 +1,19 @@
 /* device_test.c - the contract of the axis `device`, run over every choice, and what the models are built on. */
 #include "engine/store/content.h"
 #include "variants/device/device_rig.h"
+#include "variants/registry.h"
 
 extern const struct dev_ops dev_null, dev_sim_ssd, dev_sim_zns, dev_file;
 
 /* ---- conformance: each test runs over all devices ---- */
 
-static const struct dev_ops *const devices[] = {&dev_null, &dev_sim_ssd, &dev_sim_zns, &dev_file};
+/* every available choice of the axis: filled from the registry by main */
+static const struct dev_ops *devices[32];
+static size_t ndevices;
 
 #define EACH(g)                                                                                                        \
 	struct rig g;                                                                                                  \
-	for (size_t each = 0; each < PL_COUNT(devices); each++, rig_close(&g))                                         \
+	for (size_t each = 0; each < ndevices; each++, rig_close(&g))                                                  \
 		if (rig_open(&g, devices[each]), true)
 
 static void reads_what_was_written(void **state)
@@ -106,7 +109,7 @@ static void forbidden_requests_are_refused(void **state)
 static void completions_are_ordered_and_pure(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < PL_COUNT(devices); i++) {
+	for (size_t i = 0; i < ndevices; i++) {
 		struct rig g[2];
 		uint64_t digest[2];
 		struct dev_stats s[2];
@@ -202,7 +205,7 @@ static void peek_and_poke_cost_nothing(void **state)
 static void impossible_sizes_are_refused(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < PL_COUNT(devices); i++) {
+	for (size_t i = 0; i < ndevices; i++) {
 		struct rig g;
 		struct pl_fault f = {0};
 		assert_int_equal(rig_try(&g, devices[i], B - 1, NULL, &f), PL_INVALID);
@@ -266,6 +269,10 @@ static void heap_orders_by_time_then_order(void **state)
 
 int main(void)
 {
+	const struct reg_choice *c;
+	for (size_t i = 0; (c = reg_choice(REG_DEVICE, i)) != NULL; i++)
+		if (!c->unavailable && ndevices < PL_COUNT(devices))
+			devices[ndevices++] = (const struct dev_ops *)(const void *)c;
 #define T(name, function)                                                                                              \
 	{                                                                                                              \
 		name, function, NULL, NULL, NULL                                                                       \

@@ -366,7 +366,8 @@ static bool redo_durable(const struct store *s, pl_lsn lsn)
 static void redo_want(struct store *s, struct pl_ctx *x, pl_lsn lsn, bool commit)
 {
 	struct redo *d = s->durability;
-	(void)lsn;
+	if (lsn.v <= d->durable_lsn || (d->flushing && lsn.v <= d->flush_lsn))
+		return; /* the flush under way brings it: the next group owes it nothing */
 	if (!d->waiting++)
 		d->first_wait_ns = x->now_ns;
 	if (commit)
@@ -531,8 +532,10 @@ static int replay_block(struct store *s, struct pl_ctx *x, const uint8_t *b, uin
 		} else if (!r->open)
 			continue; /* the rest of a record that began before the replay's start */
 		if (r->have + n > d->record_room)
-			return pl_fault_set(&s->fault, PL_DAMAGED,
-				"log block %" PRIu64 ": a record is longer than any can be", number);
+			return pl_fault_set(&s->fault, PL_INVALID,
+				"log block %" PRIu64 ": a record is longer than max_value_bytes permits: open with the "
+				"max_value_bytes (0: from pool_bytes) that it was written with",
+				number);
 		memcpy(d->record + r->have, p, n);
 		r->have += n;
 		if (type == WHOLE || type == LAST) {

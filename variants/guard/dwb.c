@@ -51,17 +51,30 @@ struct dwb {
 	uint8_t *page;
 };
 
-static uint64_t dwb_journal_blocks(const struct store *s, uint64_t device_blocks)
-{
-	uint64_t want = pl_conf_u64(s->conf, "dwb.journal_bytes") / s->block_bytes;
-	if (!want)
-		want = pl_min64(device_blocks / 8, 2 * pl_conf_u64(s->conf, "pool_bytes") / s->block_bytes);
-	return pl_max64(want, 16 * s->page_blocks);
-}
-
 static uint64_t directory_blocks(const struct store *s, uint64_t entries)
 {
 	return pl_div_up(entries * 16, s->block_bytes) + 1;
+}
+
+/* Room for one change of so many pages: one page may be lost at the ring's end, and the directory be pushed over it. */
+static uint64_t room_for(const struct store *s, uint64_t pages, uint64_t batch)
+{
+	return pages * s->page_blocks + 2 * directory_blocks(s, batch + pages) + s->page_blocks;
+}
+
+/* The largest change: a large value in a tree that splits all the way up. */
+static uint64_t least_blocks(const struct store *s)
+{
+	return room_for(s, s->max_overflow_pages + 24u, 0) + directory_blocks(s, s->max_overflow_pages + 24u);
+}
+
+static uint64_t dwb_journal_blocks(const struct store *s, uint64_t device_blocks)
+{
+	uint64_t want = pl_conf_u64(s->conf, "dwb.journal_bytes") / s->block_bytes;
+	if (want)
+		return want;
+	want = pl_min64(device_blocks / 8, 2 * pl_conf_u64(s->conf, "pool_bytes") / s->block_bytes);
+	return pl_max64(want, least_blocks(s));
 }
 
 static int dwb_open(struct store *s, struct pl_fault *f)
@@ -71,6 +84,12 @@ static int dwb_open(struct store *s, struct pl_fault *f)
 	if (!d)
 		goto no_memory;
 	d->blocks = s->layout.journal_blocks;
+	if (d->blocks < least_blocks(s))
+		return pl_fault_set(f, PL_INVALID,
+			"dwb.journal_bytes: %" PRIu64
+			" blocks cannot take the largest change, a value of %u bytes (%" PRIu64
+			" blocks); enlarge it or lower max_value_bytes",
+			d->blocks, s->max_value_bytes, least_blocks(s));
 	d->directory_bytes = (size_t)directory_blocks(s, d->blocks) * s->block_bytes;
 	d->batch = calloc(d->blocks + 1, sizeof *d->batch);
 	d->bits = calloc(s->max_ids / 64 + 1, sizeof *d->bits);
@@ -111,9 +130,7 @@ static bool in_journal(const struct store *s, pl_loc loc)
 
 static uint64_t need(const struct store *s, const struct dwb *d, uint32_t pages)
 {
-	uint64_t n = d->reserved + (uint64_t)pages;
-	/* one page may be lost at the ring's end, and the directory may be pushed over it */
-	return n * s->page_blocks + 2 * directory_blocks(s, d->nbatch + n) + s->page_blocks;
+	return room_for(s, d->reserved + (uint64_t)pages, d->nbatch);
 }
 
 static bool dwb_reserve(struct store *s, uint32_t pages)
@@ -318,8 +335,8 @@ static int dwb_recover(struct store *s, struct pl_ctx *x)
 	d->tail = a->batch_position;
 	if (!n)
 		return PL_OK;
-	uint32_t blocks = (uint32_t)pl_div_up(n * 16, s->block_bytes);
-	if ((size_t)blocks * s->block_bytes > d->directory_bytes)
+	uint32_t blocks = n > d->blocks ? 0 : (uint32_t)pl_div_up(n * 16, s->block_bytes);
+	if (!blocks || (size_t)blocks * s->block_bytes > d->directory_bytes)
 		return pl_fault_set(&s->fault, PL_DAMAGED,
 			"anchor %" PRIu64 ": a batch of %" PRIu64 " pages is more than the journal holds", a->sequence,
 			n);
@@ -335,7 +352,8 @@ static int dwb_recover(struct store *s, struct pl_ctx *x)
 	for (uint64_t k = 0; k < n && !err; k++) {
 		uint64_t id = le64(d->directory + k * 16);
 		pl_loc loc = {le64(d->directory + k * 16 + 8)};
-		if (!id || id > s->max_ids || !in_journal(s, loc) || !loc_bitmap(loc))
+		if (!id || id > s->max_ids || !in_journal(s, loc) || !loc_bitmap(loc) ||
+			loc_bitmap(loc) & ~(uint32_t)s->full_bitmap)
 			return pl_fault_set(&s->fault, PL_DAMAGED,
 				"batch directory of anchor %" PRIu64 ": entry %" PRIu64 " is impossible", a->sequence,
 				k);

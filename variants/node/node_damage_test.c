@@ -1,8 +1,8 @@
 /* node_damage_test.c - what engine/iface/node.h promises of reading damaged pages, asked of every layout. */
 #include "variants/node/node_test.h"
+#include "variants/registry.h"
 
 extern const struct nod_ops nod_slotted;
-extern const struct nod_ops nod_ordinal __attribute__((weak));
 
 /* The n bytes lie in the page or in the room that an entry has for a rebuilt key. */
 static void check_inside(const struct level *l, const uint8_t *page, const struct nod_entry *e, pl_slice s)
@@ -172,6 +172,9 @@ static const struct test tests[] = {
 
 int main(void)
 {
-	const struct nod_ops *const ops[] = {&nod_slotted, &nod_ordinal};
-	return run_layouts(ops, PL_COUNT(ops), tests, PL_COUNT(tests));
+	const struct nod_ops *ops[32];
+	size_t n = 0;
+	for (const struct reg_choice *c; n < PL_COUNT(ops) && (c = reg_choice(REG_NODE, n)) != NULL; n++)
+		ops[n] = (const struct nod_ops *)(const void *)c;
+	return run_layouts(ops, n, tests, PL_COUNT(tests));
 }

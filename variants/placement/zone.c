@@ -236,7 +236,8 @@ static void zone_adopt(struct store *s, uint64_t id, bool map, pl_loc loc)
 	if (!n || loc_bitmap(loc) & ~(uint32_t)s->full_bitmap || loc_codec(loc) == SPC_CODEC_NOT_A_LOC ||
 		block < s->layout.data_start || zone_of(s, z, block) >= z->n ||
 		block + n > zone_start(s, z, zone_of(s, z, block)) + z->capacity) {
-		(void)store_fail(s, "%s %" PRIu64 ": its place, block %" PRIu64 ", is not inside a data zone, or no image looks so",
+		(void)store_fail(s,
+			"%s %" PRIu64 ": its place, block %" PRIu64 ", is not inside a data zone, or no image looks so",
 			map ? "map page" : "page", id, block);
 		return;
 	}
