@@ -161,28 +161,39 @@ int kv_check(struct kv *kv, struct pl_ctx *x, struct pl_fault *f) PL_MUST_USE;
 	X(updates, "count", "update and read-modify-write operations")                                                 \
 	X(deletes, "count", "delete operations")                                                                       \
 	X(scans, "count", "scan operations")                                                                           \
-	X(turns, "count", "turns of operations") X(waits, "count", "turns that ended in a wait") X(                    \
-		pool_hits, "count", "page references that found the page resident") X(pool_misses, "count",            \
-		"page references that had to read") X(evictions_clean, "count",                                        \
-		"frames reused without a write") X(evictions_dirty, "count",                                           \
-		"dirty pages written to make room") X(page_writes, "count", "page images written") X(page_write_bytes, \
-		"bytes", "bytes of page images written, each placement counted") X(page_reads, "count",                \
-		"page images read") X(splits, "count", "page splits") X(merges, "count", "page merges") X(checkpoints, \
-		"count", "anchors made durable") X(checkpoint_ns, "ns", "time spent in checkpoints") X(log_records,    \
-		"count", "log records") X(log_bytes, "bytes", "bytes of log records before padding") X(log_flushes,    \
-		"count", "log flushes") X(syncs, "count", "device syncs") X(cleaned_zones, "count",                    \
-		"victims of cleaning") X(moved_pages, "count", "live pages moved by cleaning") X(moved_bytes, "bytes", \
-		"bytes moved by cleaning") X(home_writes, "count", "journaled images written home") X(punches,         \
-		"count", "punch requests") X(recovered_records, "count", "log records rolled forward at open")         \
-		X(cache_pages, "count", "frames of the pool") X(height, "count", "levels of the tree")                 \
-			X(records, "count", "records in the store") X(live_pages, "count", "pages in the store") X(    \
-				live_bytes, "bytes", "device bytes of live page images")                               \
-				X(dead_bytes, "bytes", "device bytes awaiting cleaning or an anchor") X(               \
-					free_bytes, "bytes", "device bytes free for pages") X(reserved_bytes, "bytes", \
-					"device bytes promised or kept back") X(data_capacity_bytes, "bytes",          \
-					"device bytes meant for pages: live + dead + free + reserved")                 \
-					X(device_used_bytes, "bytes",                                                  \
-						"device bytes that hold something for us: pages, log, journal, meta")
+	X(turns, "count", "turns of operations")                                                                       \
+	X(waits, "count", "turns that ended in a wait")                                                                \
+	X(pool_hits, "count", "page references that found the page resident")                                          \
+	X(pool_misses, "count", "page references that had to read")                                                    \
+	X(evictions_clean, "count", "frames reused without a write")                                                   \
+	X(evictions_dirty, "count", "dirty pages written to make room")                                                \
+	X(page_writes, "count", "page images written")                                                                 \
+	X(page_write_bytes, "bytes", "bytes of page images written, each placement counted")                           \
+	X(page_reads, "count", "page images read")                                                                     \
+	X(splits, "count", "page splits")                                                                              \
+	X(merges, "count", "page merges")                                                                              \
+	X(checkpoints, "count", "anchors made durable")                                                                \
+	X(checkpoint_ns, "ns", "time spent in checkpoints")                                                            \
+	X(log_records, "count", "log records")                                                                         \
+	X(log_bytes, "bytes", "bytes of log records before padding")                                                   \
+	X(log_flushes, "count", "log flushes")                                                                         \
+	X(syncs, "count", "device syncs")                                                                              \
+	X(cleaned_zones, "count", "victims of cleaning")                                                               \
+	X(moved_pages, "count", "live pages moved by cleaning")                                                        \
+	X(moved_bytes, "bytes", "bytes moved by cleaning")                                                             \
+	X(home_writes, "count", "journaled images written home")                                                       \
+	X(punches, "count", "punch requests")                                                                          \
+	X(recovered_records, "count", "log records rolled forward at open")                                            \
+	X(cache_pages, "count", "frames of the pool")                                                                  \
+	X(height, "count", "levels of the tree")                                                                       \
+	X(records, "count", "records in the store")                                                                    \
+	X(live_pages, "count", "pages in the store")                                                                   \
+	X(live_bytes, "bytes", "device bytes of live page images")                                                     \
+	X(dead_bytes, "bytes", "device bytes awaiting cleaning or an anchor")                                          \
+	X(free_bytes, "bytes", "device bytes free for pages")                                                          \
+	X(reserved_bytes, "bytes", "device bytes promised or kept back")                                               \
+	X(data_capacity_bytes, "bytes", "device bytes meant for pages: live + dead + free + reserved")                 \
+	X(device_used_bytes, "bytes", "device bytes that hold something for us: pages, log, journal, meta")
 
 struct kv_stats {
 #define X(name, unit, text) uint64_t name;

@@ -172,7 +172,7 @@ static void bench_end(struct bench *b)
 
 static pl_slice text_key(char *buf, uint32_t k)
 {
-	return pl_slice_of(buf, (size_t)sprintf(buf, "key%08" PRIu32, k));
+	return pl_slice_of(buf, (size_t)snprintf(buf, 16, "key%08" PRIu32, k));
 }
 
 static void fill(uint8_t *p, size_t n, uint64_t seed)
