@@ -68,4 +68,16 @@ static inline void spc_spread(uint32_t page_bytes, uint32_t block_bytes, uint16_
 			__builtin_memset(page + (size_t)i * block_bytes, 0, block_bytes);
 }
 
+/* Decode a raw image, with or without holes: its bitmap is possible and its payload is all of its blocks. */
+static inline int PL_MUST_USE spc_decode_raw(
+	uint32_t page_bytes, uint32_t block_bytes, const struct spc_image *img, uint8_t *page)
+{
+	uint32_t present = (uint32_t)__builtin_popcount(img->bitmap);
+	if (img->codec != SPC_CODEC_RAW || !(img->bitmap & 1) || img->bitmap >> page_bytes / block_bytes ||
+		img->payload_bytes != present * block_bytes - PL_PAGE_HEADER)
+		return PL_DAMAGED;
+	spc_spread(page_bytes, block_bytes, img->bitmap, page);
+	return PL_OK;
+}
+
 #endif

@@ -1,6 +1,5 @@
 /* node_damage_test.c - what engine/iface/node.h promises of reading damaged pages, asked of every layout. */
 #include "variants/node/node_test.h"
-#include "variants/registry.h"
 
 extern const struct nod_ops nod_slotted;
 
@@ -172,9 +171,5 @@ static const struct test tests[] = {
 
 int main(void)
 {
-	const struct nod_ops *ops[32];
-	size_t n = 0;
-	for (const struct reg_choice *c; n < PL_COUNT(ops) && (c = reg_choice(REG_NODE, n)) != NULL; n++)
-		ops[n] = (const struct nod_ops *)(const void *)c;
-	return run_layouts(ops, n, tests, PL_COUNT(tests));
+	return run_registry(tests, PL_COUNT(tests));
 }

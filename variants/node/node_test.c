@@ -2,7 +2,6 @@
  *
  * Most of it is one level of a tree that random operations make grow and shrink again, beside a model. */
 #include "variants/node/node_test.h"
-#include "variants/registry.h"
 
 /* --------------------------------------------------------------------------------------------------- split, merge */
 
@@ -441,9 +440,5 @@ static const struct test tests[] = {
 
 int main(void)
 {
-	const struct nod_ops *ops[32];
-	size_t n = 0;
-	for (const struct reg_choice *c; n < PL_COUNT(ops) && (c = reg_choice(REG_NODE, n)) != NULL; n++)
-		ops[n] = (const struct nod_ops *)(const void *)c;
-	return run_layouts(ops, n, tests, PL_COUNT(tests));
+	return run_registry(tests, PL_COUNT(tests));
 }

@@ -9,6 +9,7 @@
 #include "engine/base/le.h"
 #include "engine/base/rng.h"
 #include "engine/iface/node.h"
+#include "variants/registry.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -414,7 +415,7 @@ static inline int set_alarm(void **state)
 	return 0;
 }
 
-/* Run tests[0..ntests) for each layout that is linked in. */
+/* Run tests[0..ntests) for each of these layouts. */
 static inline int run_layouts(const struct nod_ops *const *ops, size_t nops, const struct test *tests, size_t ntests)
 {
 	static struct CMUnitTest list[64];
@@ -430,6 +431,16 @@ static inline int run_layouts(const struct nod_ops *const *ops, size_t nops, con
 			list[n].initial_state = (void *)(uintptr_t)ops[i];
 		}
 	return _cmocka_run_group_tests("node", list, n, NULL, NULL);
+}
+
+/* Run them for every layout of the registry. */
+static inline int run_registry(const struct test *tests, size_t ntests)
+{
+	const struct nod_ops *ops[32];
+	size_t n = 0;
+	for (const struct reg_choice *c; n < PL_COUNT(ops) && (c = reg_choice(REG_NODE, n)) != NULL; n++)
+		ops[n] = (const struct nod_ops *)(const void *)c;
+	return run_layouts(ops, n, tests, ntests);
 }
 
 #endif

@@ -122,14 +122,11 @@ static int lz4_decode(
 	uint32_t page_bytes, uint32_t block_bytes, const struct spc_image *img, uint8_t *page, void *scratch)
 {
 	uint32_t present_bytes = (uint32_t)__builtin_popcount(img->bitmap) * block_bytes;
+	if (img->codec != SPC_CODEC_LZ4)
+		return spc_decode_raw(page_bytes, block_bytes, img, page);
 	if (!(img->bitmap & 1) || img->bitmap >> page_bytes / block_bytes)
 		return PL_DAMAGED;
-	if (img->codec == SPC_CODEC_LZ4)
-		return expand(page_bytes, present_bytes, img, page, scratch);
-	if (img->codec != SPC_CODEC_RAW || img->payload_bytes != present_bytes - PL_PAGE_HEADER)
-		return PL_DAMAGED;
-	spc_spread(page_bytes, block_bytes, img->bitmap, page);
-	return PL_OK;
+	return expand(page_bytes, present_bytes, img, page, scratch);
 }
 
 const struct spc_ops spc_lz4 = {

@@ -49,12 +49,7 @@ static int raw_decode(
 	uint32_t page_bytes, uint32_t block_bytes, const struct spc_image *img, uint8_t *page, void *scratch)
 {
 	(void)scratch;
-	uint32_t present = (uint32_t)__builtin_popcount(img->bitmap);
-	if (img->codec != SPC_CODEC_RAW || !(img->bitmap & 1) || img->bitmap >> page_bytes / block_bytes ||
-		img->payload_bytes != present * block_bytes - PL_PAGE_HEADER)
-		return PL_DAMAGED;
-	spc_spread(page_bytes, block_bytes, img->bitmap, page);
-	return PL_OK;
+	return spc_decode_raw(page_bytes, block_bytes, img, page);
 }
 
 const struct spc_ops spc_raw = {
