@@ -10,6 +10,7 @@
 #include "results/reader.h"
 #include "workloads/workload.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,11 +129,22 @@ int args_set(
 	return code;
 }
 
+static int whole_number(const char *option, const char *text, uint64_t *out)
+{
+	char *end;
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	return *end || *text < '0' || *text > '9' || errno
+		       ? lab_error(LAB_USAGE, "workload: %s wants a number, not '%s'", option, text)
+		       : LAB_OK;
+}
+
 int cmd_workload(int argc, char **argv)
 {
 	struct arg_list set = {0}, files = {0}, properties = {0}, none = {0};
 	const char *phase = "run", *print = NULL, *draws = NULL;
 	bool histogram = false;
+	uint64_t prints = 0, drawn = 1000000;
 	const struct arg options[] = {{.name = "--set", .list = &set}, {.name = "-P", .list = &files},
 		{.name = "-p", .list = &properties}, {.name = "--phase", .text = &phase},
 		{.name = "--print", .text = &print}, {.name = "--histogram", .flag = &histogram},
@@ -147,13 +159,16 @@ int cmd_workload(int argc, char **argv)
 		code = lab_error(LAB_USAGE, "workload: there is no phase '%s' (load, run)", phase);
 	if (!code && !print && !histogram)
 		code = lab_error(LAB_USAGE, "workload: say --print N or --histogram");
+	if (!code && print)
+		code = whole_number("--print", print, &prints);
+	if (!code && draws)
+		code = whole_number("--draws", draws, &drawn);
 	if (!code)
 		code = args_set(&conf, &set, &files, &properties);
 	if (!code && print)
-		err = wl_print(&conf, pl_conf_u64(&conf, "seed"), phase, strtoull(print, NULL, 10), stdout, &f);
+		err = wl_print(&conf, pl_conf_u64(&conf, "seed"), phase, prints, stdout, &f);
 	if (!code && !err && histogram)
-		err = wl_histogram(
-			&conf, pl_conf_u64(&conf, "seed"), draws ? strtoull(draws, NULL, 10) : 1000000, stdout, &f);
+		err = wl_histogram(&conf, pl_conf_u64(&conf, "seed"), drawn, stdout, &f);
 	if (err)
 		code = lab_error(LAB_USAGE, "%s", f.text);
 	pl_conf_free(&conf);
@@ -168,6 +183,8 @@ int cmd_schema(int argc, char **argv)
 {
 	struct arg_list none = {0};
 	int code = args_parse("schema", NULL, 0, argc, argv, &none);
+	if (!code && none.n)
+		code = lab_error(LAB_USAGE, "schema takes no '%s'", none.item[0]);
 	if (!code)
 		res_schema(stdout);
 	free(none.item);

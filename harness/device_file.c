@@ -19,6 +19,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CHUNK_BLOCKS 64u
@@ -57,7 +58,7 @@ uint64_t device_size(const struct pl_conf *c, const struct wl *w)
 	uint64_t bytes = pl_conf_u64(c, "device_bytes"), data = 0, records = wl_records(w), inserts;
 	if (bytes)
 		return bytes;
-	for (uint64_t i = 0; i < records; i++)
+	for (uint64_t i = 0; i < records && !lab_interrupted(); i++)
 		data += record_bytes(w, wl_load_keynum(w, i));
 	inserts = expected_inserts(c);
 	if (inserts)
@@ -192,9 +193,13 @@ static int load_image(const char *path, struct dev *dev, struct pl_fault *f)
 	size_t block = dev->caps.block_bytes;
 	uint8_t *buf = lab_calloc(1, block), *zero = lab_calloc(1, block);
 	int fd = open(path, O_RDONLY | O_CLOEXEC), err = PL_OK;
+	struct stat st = {0};
 	off_t at = 0;
 	if (fd < 0)
 		err = pl_fault_set(f, PL_NOTSTORE, "cannot read %s: %s", path, strerror(errno));
+	else if (fstat(fd, &st) != 0 || st.st_size != (off_t)(dev->caps.capacity_blocks * block))
+		err = pl_fault_set(f, PL_DAMAGED, "%s has %lld bytes, but the device has %llu", path,
+			(long long)st.st_size, (unsigned long long)(dev->caps.capacity_blocks * block));
 	while (!err && (at = lseek(fd, at, SEEK_DATA)) >= 0) {
 		at -= at % (off_t)block;
 		if ((uint64_t)at >= dev->caps.capacity_blocks * block)
@@ -216,7 +221,7 @@ static int load_image(const char *path, struct dev *dev, struct pl_fault *f)
 static int load_zones(const char *path, struct dev *dev, struct pl_fault *f)
 {
 	FILE *in = fopen(path, "re");
-	uint64_t zone, pointer;
+	uint64_t zone, pointer, lines = 0;
 	int state, err = PL_OK;
 	if (!in)
 		return pl_fault_set(f, PL_NOTSTORE, "cannot read %s: %s", path, strerror(errno));
@@ -226,7 +231,15 @@ static int load_zones(const char *path, struct dev *dev, struct pl_fault *f)
 				f, PL_DAMAGED, "%s: there is no zone %" PRIu64 " or no state %d", path, zone, state);
 		else
 			err = dev->ops->poke_zone(dev, zone, (enum dev_zone_state)state, pointer);
+		if (err && (!f || !*f->text))
+			err = pl_fault_set(f, PL_DAMAGED,
+				"%s: zone %" PRIu64 " cannot be in state %d with write pointer %" PRIu64, path, zone,
+				state, pointer);
+		lines++;
 	}
+	if (!err && (!feof(in) || lines != dev->caps.zones))
+		err = pl_fault_set(f, PL_DAMAGED, "%s tells of %" PRIu64 " zones, but the device has %" PRIu64, path,
+			lines, (uint64_t)dev->caps.zones);
 	(void)fclose(in);
 	return err;
 }

@@ -23,6 +23,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct exec {
@@ -330,7 +331,10 @@ static int check_phases(struct exec *x)
 {
 	static const char *const known[] = {"load", "settle", "warm", "run", "verify"};
 	char *text = lab_strdup(pl_conf_str(&x->conf, "phases")), *save = NULL;
-	int err = PL_OK;
+	int err = strncmp(text, "load", 4) == 0 && (!text[4] || text[4] == '+')
+			  ? PL_OK
+			  : pl_fault_set(&x->f, PL_INVALID,
+				    "phases: '%s' does not begin with load: the store would be empty", text);
 	for (char *p = strtok_r(text, "+", &save); p && !err; p = strtok_r(NULL, "+", &save)) {
 		bool is = false;
 		for (size_t i = 0; i < PL_COUNT(known); i++)
@@ -341,6 +345,18 @@ static int check_phases(struct exec *x)
 	}
 	free(text);
 	return err;
+}
+
+/* A file that is empty, a store, or not yet one (it begins with zeros) may become a new store; other files may not. */
+static bool may_overwrite(const char *path)
+{
+	char magic[4] = {0};
+	struct stat st;
+	FILE *in = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? fopen(path, "re") : NULL;
+	size_t n = in ? fread(magic, 1, sizeof magic, in) : 0;
+	if (in)
+		(void)fclose(in);
+	return !n || memcmp(magic, "PLAN", sizeof magic) == 0 || memcmp(magic, "\0\0\0\0", sizeof magic) == 0;
 }
 
 static int open_device(struct exec *x)
@@ -354,7 +370,12 @@ static int open_device(struct exec *x)
 	} else if (!s->choice.device->peek) {
 		x->path = lab_strdup(path);
 	}
+	if (*path && !s->choice.device->peek && !may_overwrite(path))
+		return pl_fault_set(&x->f, PL_INVALID,
+			"%s holds something that is no store; remove it, or let path name another file", path);
 	x->device_bytes = device_size(&x->conf, x->d.wl);
+	if (lab_interrupted())
+		return pl_fault_set(&x->f, PL_INTERRUPTED, "interrupted");
 	struct dev_args a = {.conf = &x->conf,
 		.seed = s->seed,
 		.capacity_bytes = x->device_bytes,
@@ -378,9 +399,17 @@ static int set_up(struct exec *x)
 		err = wl_open(&x->conf, s->seed, d->clients, &d->wl, &x->f);
 	if (err)
 		return err;
+	if (wl_records(d->wl) > UINT32_MAX)
+		return pl_fault_set(&x->f, PL_INVALID, "%" PRIu64 " records are more than a run can hold (%u)",
+			wl_records(d->wl), UINT32_MAX);
 	expected_init(&x->expected, d->wl);
 	if (lab_find_option(&x->conf, "int_keys", NULL) && !pl_conf_is_set(&x->conf, "int_keys"))
 		err = pl_conf_set(&x->conf, "int_keys", wl_int_keys(d->wl) ? "1" : "0", &x->f);
+	uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	if (!err && pl_conf_u64(&x->conf, "pool_bytes") > memory)
+		err = pl_fault_set(&x->f, PL_INVALID,
+			"pool_bytes: %s is more than this machine's memory (%" PRIu64 " bytes)",
+			pl_conf_str(&x->conf, "pool_bytes"), memory);
 	if (!err)
 		err = open_device(x);
 	if (err)
@@ -388,7 +417,7 @@ static int set_up(struct exec *x)
 	d->simulated = d->dev->caps.simulated;
 	drv_start_clock(d);
 	err = kv_format(&s->choice, &x->conf, s->seed, d->dev, &d->x, &x->f);
-	if (err == PL_FULL)
+	if (err == PL_FULL && d->simulated)
 		err = PL_INVALID; /* a device too small is a mistake in the specification */
 	return err ? err : open_store(x);
 }

@@ -370,7 +370,7 @@ static int expand_group(struct parser *p, const struct group *g)
 {
 	size_t *at = lab_calloc(g->dims + 1, sizeof *at);
 	uint64_t product = 1;
-	for (size_t i = 0; i < g->dims; i++)
+	for (size_t i = 0; i < g->dims && product <= 100000; i++)
 		product *= g->dim[i].values;
 	if (product > 100000) {
 		free(at);
@@ -397,6 +397,11 @@ int experiment_read(FILE *in, const char *name, const char *path, struct experim
 	p.group[0].name = lab_strdup("");
 	lab_conf_init(&p.known);
 	int err = read_source(&s);
+	size_t keys = 0;
+	for (size_t i = 0; i < p.groups; i++)
+		keys += p.group[i].dims;
+	if (!err && !keys)
+		err = pl_fault_set(f, PL_INVALID, "%s sets no key: there is nothing to run", path);
 	if (!err && p.groups == 1)
 		err = expand_group(&p, &p.group[0]);
 	for (size_t i = 1; !err && i < p.groups; i++)
@@ -436,7 +441,10 @@ int experiment_load(const char *name_or_path, struct experiment *out, struct pl_
 			name_or_path);
 	else {
 		char *name = name_of(path);
-		err = experiment_read(in, name, path, out, f);
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			err = pl_fault_set(f, PL_INVALID, "%s: the name of an experiment cannot be '%s'", path, name);
+		else
+			err = experiment_read(in, name, path, out, f);
 		free(name);
 		(void)fclose(in);
 	}

@@ -31,7 +31,7 @@ const struct pl_opt lab_opts[] = {
 		"bytes of all keys and values in a thousand bytes of device, when device_bytes is 0"},
 	{"series_points", PL_OPT_U64, "60", 0, 10000, NULL, "intervals of the run phase in the series rows"},
 	{"path", PL_OPT_STR, "", 0, 0, NULL,
-		"file or block device of a real device; empty = a scratch file, deleted afterwards"},
+		"regular file of a real device; empty = a scratch file, deleted afterwards"},
 	{"scratch", PL_OPT_STR, "", 0, 0, NULL,
 		"directory for scratch files; empty = $TMPDIR, else the --out directory"},
 	{NULL, PL_OPT_U64, NULL, 0, 0, NULL, NULL},

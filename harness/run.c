@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -128,10 +129,14 @@ static int begin_job(struct session *s, const struct spec *spec, struct job *j, 
 {
 	*st = (struct exec_state){.status = EXEC_RUNNING};
 	(void)fflush(NULL);
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 	if (pid < 0)
 		return lab_error(LAB_AGAIN, "cannot start another process: %s", strerror(errno));
 	if (pid == 0) {
+		/* if the parent is killed, this run ends as if it had been interrupted */
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != parent)
+			_exit(1);
 		run_here(s, spec, st);
 		_exit(0);
 	}
@@ -234,6 +239,9 @@ static int choose_runs(
 	if (index) {
 		if (parse_count("--index", index, &first))
 			return LAB_USAGE;
+		if (!e->runs)
+			return lab_error(LAB_USAGE, "run: there is no run %" PRIu64 "; %s has none that is legal",
+				first, e->name);
 		if (first >= e->runs)
 			return lab_error(LAB_USAGE, "run: there is no run %" PRIu64 "; %s has 0..%zu", first, e->name,
 				e->runs - 1);
@@ -326,7 +334,7 @@ static int summary(const struct session *s, const char *again)
 			LAB_FAILED, "%zu of %zu runs failed, the first: %s", s->failed, s->total, s->first_failure);
 	if (s->busy)
 		return lab_error(LAB_AGAIN, "%zu runs are being done by another process; try again later", s->busy);
-	return s->total && s->skipped == s->total ? LAB_SKIPPED : LAB_OK;
+	return (s->total || s->refused) && s->skipped == s->total ? LAB_SKIPPED : LAB_OK;
 }
 
 static int run_selection(struct session *s, const struct selection *l, size_t jobs)
@@ -453,7 +461,9 @@ int cmd_run(int argc, char **argv)
 	else if (!code && !single && a.keep)
 		code = lab_error(LAB_USAGE, "run: --keep goes with a single run (--set)");
 	if (!code)
-		code = single ? run_single(&a) : run_experiment(&a);
+		code = !*a.out  ? lab_error(LAB_USAGE, "run: --out wants the name of a directory")
+		       : single ? run_single(&a)
+				: run_experiment(&a);
 	free(a.set.item);
 	free(a.files.item);
 	free(a.properties.item);

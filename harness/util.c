@@ -103,6 +103,8 @@ int lab_exit_code(int err)
 
 int lab_mkdirs(const char *path, struct pl_fault *f)
 {
+	if (!*path)
+		return pl_fault_set(f, PL_IO, "the name of a directory is empty");
 	char *copy = lab_strdup(path);
 	int err = PL_OK;
 	for (char *p = copy + 1; !err; p++) {

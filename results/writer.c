@@ -133,6 +133,8 @@ int res_end(
 		err = pl_fault_set(f, PL_IO, "cannot write %s: %s", r->part, strerror(errno));
 	else if (rename(r->part, r->final) != 0 || sync_directory(r->directory) != 0)
 		err = pl_fault_set(f, PL_IO, "cannot rename %s to %s: %s", r->part, r->final, strerror(errno));
+	if (err)
+		(void)unlink(r->part);
 	release(r);
 	return err;
 }

@@ -261,6 +261,8 @@ int wl_load_properties(struct pl_conf *c, const char *path, struct pl_fault *f)
 	int err = choose_core(c, &fault);
 	if (!err)
 		err = load_lines(c, &r, path, &note, &fault);
+	if (!err && ferror(r.file))
+		err = pl_fault_set(&fault, PL_INVALID, "cannot read the property file '%s'", path);
 	(void)fclose(r.file);
 	if (f)
 		*f = err ? fault : note;
