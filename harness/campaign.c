@@ -734,6 +734,15 @@ static void visit_all(struct run *r, const struct life *l)
 	}
 	free(at);
 	crash_cursor_free(&c);
+	if (!p->every || p->replay)
+		return;
+	crash_cursor_init(&c, &l->trace, NULL);
+	for (uint64_t e = l->opened; e <= l->trace.events && !r->report->violated; e++)
+		if (matters(&l->trace, e)) {
+			crash_cursor_advance(&c, e);
+			(void)visit_state(r, l, &c, pick_subset(p, e));
+		}
+	crash_cursor_free(&c);
 }
 
 int campaign_run(const struct campaign_plan *p, struct campaign_report *report, struct pl_fault *f)

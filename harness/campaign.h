@@ -33,6 +33,7 @@ struct campaign_plan {
 	uint32_t operations; /* of the first life */
 	uint32_t clients;
 	uint32_t states; /* wanted; spread evenly over the moments */
+	bool every; /* besides, each moment of the first life that changed something, once */
 	bool hostile; /* the device tears even single blocks */
 	uint32_t sector_bytes; /* to which it tears; 0: CRASH_SECTOR_BYTES */
 	enum campaign_focus focus;
