@@ -26,10 +26,19 @@ enum dev_op {
 	DEV_SYNC,
 	DEV_ZONE_RESET, /* block = start of a zone, also for the next three */
 	DEV_ZONE_FINISH,
-	DEV_ZONE_OPEN,
+	DEV_ZONE_OPEN, /* zrwa: with a random write area */
 	DEV_ZONE_CLOSE,
+	DEV_ZONE_FLUSH, /* block = first block of the random write area that is not flushed: the pointer moves there */
+	DEV_TRUNCATE, /* block = new end of the file it lies in (start of a file: empty); blocks from there to the
+			 file's end hold nothing afterwards. Devices with caps.files, also for the next four */
+	DEV_FILE_OPEN, /* block = start of a file */
+	DEV_FILE_CLOSE,
+	DEV_FILE_MOVE, /* takes the name (and so the blocks) of the file at result_block, which is replaced */
+	DEV_FILE_REMOVE,
 	DEV_OPS
 };
+
+extern const char *const dev_op_name[DEV_OPS];
 
 /* Who caused a request; host and media bytes are counted per tag. */
 #define DEV_TAGS_TABLE(X)                                                                                              \
@@ -63,7 +72,12 @@ struct dev_caps {
 	bool append;
 	bool punch;
 	uint32_t punch_blocks; /* granule of a punch, in blocks */
+	uint32_t zrwa_blocks; /* size of a zone's random write area; 0: none */
+	uint32_t zrwa_flush_blocks; /* granule of DEV_ZONE_FLUSH */
+	uint64_t files, file_blocks; /* the blocks are those of so many files of one greatest size; 0: no files */
+	uint32_t streams; /* placement hints that make a difference: 0..streams-1; 0 or 1: none does */
 	bool simulated; /* time is the model's own */
+	bool contentless; /* opened so: requests carry no bytes */
 };
 
 enum dev_zone_state { /* names of the NVMe ZNS command set, section "Zone State Machine" */
@@ -86,13 +100,16 @@ struct dev_req {
 	enum dev_op op;
 	enum dev_tag tag;
 	uint64_t block;
-	uint32_t blocks; /* 0 for sync and zone operations */
-	uint8_t *buf; /* blocks * block_bytes; the caller's until completion; reads fill it */
+	uint32_t blocks; /* 0 for sync, zone and file operations */
+	uint8_t stream; /* writes: placement hint (NVMe FDP placement handle); 0: none. Taken modulo caps.streams */
+	bool zrwa; /* DEV_ZONE_OPEN */
+	uint8_t *buf; /* blocks * block_bytes; the caller's until completion; reads fill it. Not looked at, and may be
+			 NULL, when the device was opened contentless */
 	const uint8_t *block_tags; /* writes: tag of each block, for the statistics; NULL: all have `tag` */
 	/* filled by the device */
 	int status; /* PL_OK or an error */
 	uint64_t submit_ns, done_ns;
-	uint64_t result_block; /* append */
+	uint64_t result_block; /* append; the caller's for DEV_FILE_MOVE */
 	/* the caller's, untouched by the device */
 	void *user;
 	/* the device's own while the request is in flight */
@@ -125,6 +142,16 @@ struct dev_args {
 	uint32_t block_bytes;
 	const char *path; /* real devices: file or block device; NULL for simulated ones */
 	bool create; /* real devices: truncate or create; else it must exist */
+	bool contentless; /* simulated devices: requests carry no bytes, only their effects and times are simulated */
+};
+
+/* What can end the host's side of a device without its consent. */
+enum dev_cut {
+	DEV_CUT_WORKER, /* the thread that calls is stopped (OPFS: worker.terminate()) */
+	DEV_CUT_PROCESS, /* the processes are killed; the operating system lives */
+	DEV_CUT_POWER,
+	DEV_CUT_EVICT, /* the whole store is thrown away (OPFS: eviction of the origin) */
+	DEV_CUTS
 };
 
 struct dev_ops {
@@ -150,6 +177,13 @@ struct dev_ops {
 	int (*peek)(struct dev *d, uint64_t block, uint32_t blocks, uint8_t *buf);
 	int (*poke)(struct dev *d, uint64_t block, uint32_t blocks, const uint8_t *buf);
 	int (*poke_zone)(struct dev *d, uint64_t zone, enum dev_zone_state state, uint64_t write_pointer);
+
+	/* Simulated devices only, each may be NULL. */
+	int (*clone)(struct dev *d, struct dev **out);
+	int (*cut)(struct dev *d, uint64_t now_ns, enum dev_cut cut, uint64_t seed);
+	void (*prepare)(const struct dev *d, uint64_t block, int stage);
+	void (*write_untimed)(struct dev *d, const uint32_t *block, size_t n, uint32_t stream);
+	void (*describe)(struct dev *d, void (*put)(void *arg, const char *key, uint64_t value), void *arg);
 };
 
 /* Open by ops. PL_INVALID (contradictory geometry, too small), PL_IO, PL_UNSUPPORTED with a sentence in f. */
@@ -199,6 +233,49 @@ static inline void dev_stats(struct dev *d, struct dev_stats *out)
 		d->ops->stats(d, out);
 	else
 		*out = d->stats;
+}
+
+/* A copy of a device that has nothing in flight: the same calls give the same answers at the same times from both, and
+ * neither knows of the other. This is how a state is kept (snapshot) and gone back to (restore: clone the copy).
+ * PL_AGAIN: something is in flight; PL_NOMEM; PL_UNSUPPORTED. The caller closes *out. */
+static inline int PL_MUST_USE dev_clone(struct dev *d, struct dev **out)
+{
+	return d->ops->clone ? d->ops->clone(d, out) : PL_UNSUPPORTED;
+}
+
+/* The host's side ends at now_ns. Requests in flight are gone: they are never polled. The device becomes one of the
+ * states that its model says may be left, chosen by seed, and can be used at once by a new host. PL_UNSUPPORTED: the
+ * model does not know this cut; PL_NOMEM. */
+static inline int PL_MUST_USE dev_cut(struct dev *d, uint64_t now_ns, enum dev_cut cut, uint64_t seed)
+{
+	return d->ops->cut ? d->ops->cut(d, now_ns, cut, seed) : PL_UNSUPPORTED;
+}
+
+/* A request at block comes soon. Has no effect but on the speed of the simulation: stage 0 well ahead, stage 1 about
+ * half as far ahead. */
+static inline void dev_prepare(const struct dev *d, uint64_t block, int stage)
+{
+	if (d->ops->prepare)
+		d->ops->prepare(d, block, stage);
+}
+
+/* Write n single blocks in order with all their effects on the medium and its counters (of dev_describe; not those of
+ * dev_stats) and none in time; what they hold does not change. For what only counts: write amplification, wear, ageing.
+ * NULL: the model has no medium beneath its blocks. Nothing may be in flight. */
+static inline bool dev_can_write_untimed(const struct dev *d)
+{
+	return d->ops->write_untimed != NULL;
+}
+static inline void dev_write_untimed(struct dev *d, const uint32_t *block, size_t n, uint32_t stream)
+{
+	d->ops->write_untimed(d, block, n, stream);
+}
+
+/* Geometry, sums and counters that only this kind of device has, by name (units last). */
+static inline void dev_describe(struct dev *d, void (*put)(void *arg, const char *key, uint64_t value), void *arg)
+{
+	if (d->ops->describe)
+		d->ops->describe(d, put, arg);
 }
 
 #endif

@@ -21,6 +21,31 @@ int dev_content_init(struct dev_content *c, uint32_t block_bytes, uint64_t block
 	return PL_NOMEM;
 }
 
+int dev_content_clone(struct dev_content *to, const struct dev_content *from)
+{
+	*to = (struct dev_content){.block_bytes = from->block_bytes, .blocks = from->blocks};
+	if (!from->handle)
+		return PL_OK;
+	int err = dev_content_init(to, from->block_bytes, from->blocks);
+	if (err)
+		return err;
+	size_t chunk_bytes = (size_t)to->slots_per_chunk * to->block_bytes;
+	for (uint32_t i = 0; i < pl_div_up(from->slots, from->slots_per_chunk); i++) {
+		to->chunk[i] = malloc(chunk_bytes);
+		if (!to->chunk[i]) {
+			dev_content_deinit(to);
+			return PL_NOMEM;
+		}
+		memcpy(to->chunk[i], from->chunk[i], chunk_bytes);
+		to->slots =
+			from->slots < (i + 1) * from->slots_per_chunk ? from->slots : (i + 1) * from->slots_per_chunk;
+	}
+	memcpy(to->handle, from->handle, from->blocks * sizeof *to->handle);
+	to->free_slot = from->free_slot;
+	to->stored_blocks = from->stored_blocks;
+	return PL_OK;
+}
+
 void dev_content_deinit(struct dev_content *c)
 {
 	for (uint32_t i = 0; c->chunk && i < pl_div_up(c->slots, c->slots_per_chunk); i++)
@@ -55,6 +80,8 @@ static uint32_t slot_take(struct dev_content *c)
 void dev_content_read(const struct dev_content *c, uint64_t block, uint32_t blocks, uint8_t *buf)
 {
 	assert(block + blocks <= c->blocks);
+	if (!c->handle)
+		return;
 	for (uint32_t i = 0; i < blocks; i++, buf += c->block_bytes)
 		if (c->handle[block + i])
 			memcpy(buf, slot_of(c, c->handle[block + i]), c->block_bytes);
@@ -65,6 +92,8 @@ void dev_content_read(const struct dev_content *c, uint64_t block, uint32_t bloc
 int dev_content_write(struct dev_content *c, uint64_t block, uint32_t blocks, const uint8_t *buf)
 {
 	assert(block + blocks <= c->blocks);
+	if (!c->handle)
+		return PL_OK;
 	for (uint32_t i = 0; i < blocks; i++, buf += c->block_bytes) {
 		uint32_t handle = c->handle[block + i];
 		if (!handle) {
@@ -82,6 +111,8 @@ int dev_content_write(struct dev_content *c, uint64_t block, uint32_t blocks, co
 void dev_content_punch(struct dev_content *c, uint64_t block, uint64_t blocks)
 {
 	assert(block + blocks <= c->blocks);
+	if (!c->handle)
+		return;
 	for (uint64_t i = block; i < block + blocks; i++) {
 		uint32_t handle = c->handle[i];
 		if (!handle)
@@ -91,6 +122,16 @@ void dev_content_punch(struct dev_content *c, uint64_t block, uint64_t blocks)
 		c->handle[i] = 0;
 		c->stored_blocks--;
 	}
+}
+
+int dev_heap_clone(struct dev_heap *to, const struct dev_heap *from)
+{
+	*to = (struct dev_heap){0};
+	int err = dev_heap_reserve(to, from->room);
+	if (!err && from->n)
+		memcpy(to->due, from->due, from->n * sizeof *to->due);
+	to->n = from->n;
+	return err;
 }
 
 int dev_heap_reserve(struct dev_heap *h, size_t n)
@@ -151,7 +192,7 @@ struct dev_due dev_heap_pop(struct dev_heap *h)
 
 int dev_req_check(const struct dev_caps *caps, const struct dev_req *r)
 {
-	bool on_blocks = false, needs_buf = false, on_zone_start = false, offered = true;
+	bool on_blocks = false, needs_buf = false, on_zone_start = false, on_file_start = false, offered = true;
 	switch (r->op) {
 	case DEV_READ:
 	case DEV_WRITE:
@@ -172,19 +213,34 @@ int dev_req_check(const struct dev_caps *caps, const struct dev_req *r)
 	case DEV_ZONE_OPEN:
 	case DEV_ZONE_CLOSE:
 		on_zone_start = true;
-		offered = caps->zone_blocks != 0;
+		offered = caps->zone_blocks != 0 && (!r->zrwa || caps->zrwa_blocks);
+		break;
+	case DEV_ZONE_FLUSH:
+		offered = caps->zrwa_blocks != 0;
+		break;
+	case DEV_TRUNCATE:
+		offered = caps->files != 0;
+		break;
+	case DEV_FILE_OPEN:
+	case DEV_FILE_CLOSE:
+	case DEV_FILE_MOVE:
+	case DEV_FILE_REMOVE:
+		on_file_start = true;
+		offered = caps->files != 0;
 		break;
 	case DEV_OPS:
 	default:
 		return PL_INVALID;
 	}
-	if (!offered || (unsigned)r->tag >= DEV_TAGS || (needs_buf && !r->buf))
+	if (!offered || (unsigned)r->tag >= DEV_TAGS || (needs_buf && !r->buf && !caps->contentless))
 		return PL_INVALID;
 	if (on_blocks != (r->blocks != 0) || r->blocks > DEV_REQ_BLOCKS_MAX)
 		return PL_INVALID;
 	if (r->op != DEV_SYNC && (r->block >= caps->capacity_blocks || r->blocks > caps->capacity_blocks - r->block))
 		return PL_RANGE;
 	if (on_zone_start && r->block % caps->zone_blocks != 0)
+		return PL_INVALID;
+	if (on_file_start && r->block % caps->file_blocks != 0)
 		return PL_INVALID;
 	return PL_OK;
 }
@@ -220,6 +276,12 @@ void dev_req_count(struct dev_stats *s, const struct dev_caps *caps, const struc
 		break;
 	case DEV_ZONE_OPEN:
 	case DEV_ZONE_CLOSE:
+	case DEV_ZONE_FLUSH:
+	case DEV_TRUNCATE:
+	case DEV_FILE_OPEN:
+	case DEV_FILE_CLOSE:
+	case DEV_FILE_MOVE:
+	case DEV_FILE_REMOVE:
 	case DEV_OPS:
 		break;
 	}

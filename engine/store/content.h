@@ -33,6 +33,10 @@ struct dev_content {
 /* PL_NOMEM or PL_INVALID (more than 2^32 - 2 blocks). After a failure there is nothing to deinit. */
 int dev_content_init(struct dev_content *c, uint32_t block_bytes, uint64_t blocks) PL_MUST_USE;
 void dev_content_deinit(struct dev_content *c);
+/* A struct of zeros but for block_bytes and blocks is the content of a contentless device: reads leave the buffer as it
+ * is, writes and punches do nothing. */
+/* *to is initialised by this call; PL_NOMEM: nothing to deinit. */
+int dev_content_clone(struct dev_content *to, const struct dev_content *from) PL_MUST_USE;
 /* The caller has checked the range. */
 void dev_content_read(const struct dev_content *c, uint64_t block, uint32_t blocks, uint8_t *buf);
 /* PL_NOMEM: the blocks before the one that found no memory are written. */
@@ -53,6 +57,7 @@ struct dev_heap {
 /* Make room for n entries in all. PL_NOMEM. */
 int dev_heap_reserve(struct dev_heap *h, size_t n) PL_MUST_USE;
 void dev_heap_deinit(struct dev_heap *h);
+int dev_heap_clone(struct dev_heap *to, const struct dev_heap *from) PL_MUST_USE;
 /* Room must have been reserved. */
 void dev_heap_push(struct dev_heap *h, uint64_t at, uint64_t order, uint64_t item);
 struct dev_due dev_heap_pop(struct dev_heap *h);

@@ -51,7 +51,12 @@ static inline int rig_try(struct rig *g, const struct dev_ops *ops, uint64_t cap
 		(void)snprintf(g->path, sizeof g->path, "/tmp/pagelab-device-test-%d.img", (int)getpid());
 		(void)unlink(g->path);
 	}
-	struct dev_args a = {&g->conf, 42, capacity_bytes, B, *g->path ? g->path : NULL, true};
+	struct dev_args a = {.conf = &g->conf,
+		.seed = 42,
+		.capacity_bytes = capacity_bytes,
+		.block_bytes = B,
+		.path = *g->path ? g->path : NULL,
+		.create = true};
 	return dev_open(ops, &a, &g->dev, f);
 }
 
