@@ -16,7 +16,7 @@
 #define CLEANINGS(X)  X(cln_greedy)
 #define DURABILITIES(X) X(dur_redo) X(dur_none)
 #define GUARDS(X)     X(grd_none) X(grd_dwb)
-#define DEVICES(X)    X(dev_sim_ssd) X(dev_sim_zns) X(dev_null) X(dev_file)
+#define DEVICES(X)    X(dev_sim_ssd) X(dev_sim_zns) X(dev_sim_opfs) X(dev_null) X(dev_file)
 /* clang-format on */
 
 #define AXIS(type, name, LIST)                                                                                         \

@@ -28,7 +28,11 @@
 	X(PL_ZONE_FULL, -17, "zone is full")                                                                           \
 	X(PL_ZONE_STATE, -18, "zone is in a state that forbids this")                                                  \
 	X(PL_CRASHED, -19, "the simulated machine lost power")                                                         \
-	X(PL_INTERRUPTED, -20, "interrupted")
+	X(PL_INTERRUPTED, -20, "interrupted")                                                                          \
+	X(PL_QUOTA, -21, "the quota of the origin is used up")                                                         \
+	X(PL_LOCKED, -22, "the file is locked, or open for reading only")                                              \
+	X(PL_HANDLES, -23, "too many open file handles")                                                               \
+	X(PL_FILE_STATE, -24, "the file is not open, or does not exist")
 
 enum pl_err {
 #define X(name, value, text) name = value,

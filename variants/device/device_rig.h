@@ -186,7 +186,7 @@ static inline uint64_t storm(struct rig *g, uint64_t seed, bool poll_often)
 			r->tag = (enum dev_tag)pl_rng_below(&rng, DEV_TAGS);
 			r->block = pl_rng_below(&rng, c->capacity_blocks - 8);
 			if (r->op == DEV_PUNCH && !c->punch)
-				r->op = DEV_ZONE_RESET;
+				r->op = c->zones ? DEV_ZONE_RESET : DEV_SYNC;
 			if (c->sequential && r->op != DEV_READ && r->op != DEV_SYNC) {
 				uint64_t zone = pl_rng_below(&rng, 8), at = random_zone_at(g, zone);
 				if (at + n > (zone + 1) * c->zone_blocks)

@@ -118,7 +118,7 @@ static void completions_are_ordered_and_pure(void **state)
 			digest[k] = storm(&g[k], 5, true);
 			dev_stats(g[k].dev, &s[k]);
 			rig_close(&g[k]);
-			s[k].stored_bytes *= i != 3; /* a file system's business */
+			s[k].stored_bytes *= !devices[i]->real; /* a file system's business */
 		}
 		assert_int_equal(digest[0], digest[1]);
 		assert_memory_equal(&s[0], &s[1], sizeof s[0]);

@@ -56,7 +56,12 @@ extern const struct dev_ops dev_file;
 
 static int file_reopen(struct rig *g, uint64_t capacity_bytes, struct dev **out, struct pl_fault *f)
 {
-	struct dev_args a = {&g->conf, 1, capacity_bytes, B, g->path, false};
+	struct dev_args a = {.conf = &g->conf,
+		.seed = 1,
+		.capacity_bytes = capacity_bytes,
+		.block_bytes = B,
+		.path = g->path,
+		.create = false};
 	return dev_open(&dev_file, &a, out, f);
 }
 
@@ -102,7 +107,12 @@ static void file_reopens_and_refuses(void **state)
 	assert_int_equal(file_reopen(&g, CAPACITY, &second, &f), PL_IO);
 	assert_non_null(strstr(f.text, "in use"));
 	/* a second creator must not empty the file before it notices */
-	struct dev_args again = {&g.conf, 1, CAPACITY, B, g.path, true};
+	struct dev_args again = {.conf = &g.conf,
+		.seed = 1,
+		.capacity_bytes = CAPACITY,
+		.block_bytes = B,
+		.path = g.path,
+		.create = true};
 	assert_int_equal(dev_open(&dev_file, &again, &second, &f), PL_IO);
 	dev_close(g.dev);
 	assert_int_equal(file_reopen(&g, 2 * CAPACITY, &second, &f), PL_INVALID);
@@ -112,7 +122,11 @@ static void file_reopens_and_refuses(void **state)
 	assert_int_equal(rig_do(&g, DEV_READ, 100, 4, buf2), PL_OK);
 	expect(buf2, 4, 1);
 	rig_close(&g);
-	struct dev_args a = {&g.conf, 1, CAPACITY, B, "/tmp/pagelab-no-such-directory/x", false};
+	struct dev_args a = {.conf = &g.conf,
+		.seed = 1,
+		.capacity_bytes = CAPACITY,
+		.block_bytes = B,
+		.path = "/tmp/pagelab-no-such-directory/x"};
 	assert_int_equal(dev_open(&dev_file, &a, &second, &f), PL_IO);
 	a.path = "/dev/null";
 	assert_int_equal(dev_open(&dev_file, &a, &second, &f), PL_INVALID);

@@ -49,9 +49,11 @@ static int null_open(const struct dev_args *a, struct dev **out, struct pl_fault
 		.punch = true,
 		.punch_blocks = 1,
 		.simulated = true,
+		.contentless = a->contentless,
 	};
 	n->tail = &n->head;
-	err = dev_content_init(&n->content, a->block_bytes, n->dev.caps.capacity_blocks);
+	n->content = (struct dev_content){.block_bytes = a->block_bytes, .blocks = n->dev.caps.capacity_blocks};
+	err = a->contentless ? PL_OK : dev_content_init(&n->content, a->block_bytes, n->dev.caps.capacity_blocks);
 	if (err) {
 		free(n);
 		return pl_fault_set(f, err, "device null: cannot keep %" PRIu64 " bytes in memory", a->capacity_bytes);

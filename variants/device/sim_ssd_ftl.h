@@ -8,14 +8,16 @@
  *   bits                   1: valid                                   1 bit a physical page
  *   struct ftl_super       32 B a superblock. Up to 256 pages the bits lie in front of it, in one cache line
  *
- * (The layout and the lists of victims by threshold: measured against eleven others, sim_ssd_ftl.c.)
+ * For superblocks of 256 pages that is 4u + 4.3 bytes a physical page, u = logical / physical; super_pages that is no
+ * power of two wastes what is missing to the next in owner and bits.
  *
  * Invariants:
  *  1. map and owner are inverse on valid pages: the bit of p is set and p was written  <=>  map[owner[p]] == p.
  *  2. Opening a superblock sets the bits of all its pages: those not yet written count as valid until it is closed. So
  *     a write touches no bit. super.valid = set bits, + FTL_NOT_CLOSED unless it is closed.
  *  3. Only closed superblocks are candidates for collection, and only those are in the policy's structure.
- *  4. Pages written = host pages + moved pages.
+ *  4. Pages written = host pages + moved pages. Who calls ftl_put counts them, one by one or afterwards, but before the
+ *     next ftl_open or ftl_victim: ages are measured in host pages.
  * Everything is a pure function of (options, calls): ties go by order of events, never by address of memory. */
 #ifndef PL_DEVICE_SIM_SSD_FTL_H
 #define PL_DEVICE_SIM_SSD_FTL_H
@@ -30,7 +32,7 @@
 enum ftl_collect { FTL_GREEDY, FTL_FIFO, FTL_COSTBENEFIT, FTL_DCHOICES };
 enum ftl_gc_stream {
 	FTL_GC_OWN, /* pages that collection moves have a superblock of their own */
-	FTL_GC_SHARED, /* they share the host's (of stream 0) */
+	FTL_GC_SHARED, /* they share the host's (of stream 0). With a pSLC cache the host's is there: then as FTL_GC_OWN */
 	FTL_GC_STREAM, /* each stream of the host has its own superblock for what is moved (FDP persistently isolated) */
 };
 enum ftl_state { FTL_FREE, FTL_OPEN, FTL_CLOSED, FTL_VICTIM };
@@ -38,10 +40,10 @@ enum ftl_state { FTL_FREE, FTL_OPEN, FTL_CLOSED, FTL_VICTIM };
 struct ftl_options {
 	uint64_t logical_pages;
 	uint32_t supers, super_pages; /* supers << shift <= 2^32 - 2^shift */
-	uint32_t slc_supers, slc_pages; /* of the supers, a pSLC cache, of so many pages each; 0: none */
+	uint32_t slc_supers, slc_pages; /* the last of the supers are a pSLC cache, of so many pages each; 0: none */
 	uint32_t streams; /* of the host, 1..FTL_STREAMS_MAX */
 	uint32_t reserve; /* free superblocks below which the untimed path collects; >= 1 */
-	uint32_t choices; /* d of d-choices */
+	uint32_t choices; /* d of d-choices, >= 1 */
 	enum ftl_collect collect;
 	enum ftl_gc_stream gc_stream;
 	uint64_t seed; /* of d-choices */
@@ -57,16 +59,19 @@ struct ftl_super {
 };
 _Static_assert(sizeof(struct ftl_super) == 32, "two of them, or one and its bits, fill a cache line");
 
-struct ftl_head { /* where a stream writes: pages [at, end) of an open superblock; at == end: none or full */
+struct ftl_head { /* where a stream writes: pages [at, end) of an open superblock; at == end: full; end == 0: none */
 	uint32_t at, end;
 	uint8_t stream;
 	bool slc;
 };
 
-struct ftl_counts { /* pages and superblocks, since the last reset */
+struct ftl_counts { /* pages and superblocks, since the last ftl_reset_counts */
 	uint64_t host_pages, moved_pages, trimmed_pages;
-	uint64_t victims, victim_valid; /* sum over the victims of their valid pages */
-	uint64_t victim_written; /* sum, over the same moments, of the pages that were written and not erased since */
+	uint64_t victims, victim_valid; /* chosen by the policy; sum over them of their valid pages */
+	/* Sum, over the same moments, of the pages written in what is open or closed outside of the pSLC cache. The share
+	 * that live pages have of what they can use is live / (victim_written / victims - super_pages / 2): a page lives
+	 * from its own write, not from the closing of its superblock. */
+	uint64_t victim_written;
 	uint64_t erases, rescans, folded_pages; /* folded: moved out of the pSLC cache, part of moved */
 };
 
@@ -80,11 +85,14 @@ struct ftl {
 	uint32_t *slc_ring; /* the same for the pSLC superblocks */
 	uint32_t slc_first, slc_free;
 	uint32_t threshold; /* greedy: closed ones with at most so many valid pages are listed */
-	struct ftl_head host[FTL_STREAMS_MAX], gc[FTL_STREAMS_MAX];
+	struct ftl_head host[FTL_STREAMS_MAX], gc[FTL_STREAMS_MAX]; /* ftl_check knows of no others */
 	struct ftl_counts counts;
+	uint64_t host_before, moved_before; /* pages before the last reset of the counts */
 	struct pl_rng rng;
 	void *policy; /* what the collection policy keeps, sim_ssd_collect.c */
-	size_t memory_bytes; /* all that was allocated */
+	size_t memory_bytes; /* all of the above that is not in this struct; one mapping, which holds it */
+	void *mapped;
+	size_t mapped_bytes;
 };
 
 static inline struct ftl_super *ftl_super(const struct ftl *f, uint32_t super)
@@ -111,6 +119,18 @@ static inline void ftl_invalidate(struct ftl *f, uint32_t page)
 	uint32_t valid = --ftl_super(f, super)->valid;
 	if (__builtin_expect(valid <= f->threshold, 0))
 		ftl_listed_lost(f, super, valid);
+}
+
+/* Host pages written since the beginning. */
+static inline uint64_t ftl_clock(const struct ftl *f)
+{
+	return f->host_before + f->counts.host_pages;
+}
+static inline void ftl_reset_counts(struct ftl *f)
+{
+	f->host_before += f->counts.host_pages;
+	f->moved_before += f->counts.moved_pages;
+	f->counts = (struct ftl_counts){0};
 }
 
 /* PL_NOMEM; the caller has checked the sums. *f is initialised by this call. */
@@ -156,8 +176,17 @@ void ftl_erased(struct ftl *f, uint32_t super);
 
 /* Write n pages of a stream in order, collecting whole victims at once whenever free superblocks run short. */
 void ftl_write(struct ftl *f, const uint32_t *lpn, size_t n, uint32_t stream);
-/* Superblocks beyond the data that the untimed path and one page more cannot do without: open heads, reserve. */
+/* Superblocks that the untimed path cannot do without beyond those for the data and one page more: other open heads,
+ * reserve. supers - slc_supers >= logical_pages / super_pages + 1 + this. */
 uint32_t ftl_supers_needed(const struct ftl_options *o);
+
+/* ---- the collection policies' side, sim_ssd_collect.c ---- */
+
+size_t ftl_policy_bytes(const struct ftl_options *o);
+void ftl_policy_init(struct ftl *f);
+/* The superblock, just closed, is a candidate from now on. */
+void ftl_policy_closed(struct ftl *f, uint32_t super);
+const char *ftl_policy_check(const struct ftl *f);
 
 /* Check invariants 1 to 4 and the policy's own in O(pages); NULL or what is wrong (static text). */
 const char *ftl_check(const struct ftl *f);

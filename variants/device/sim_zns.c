@@ -1,466 +1,251 @@
-/* sim_zns.c - a zoned SSD: the NVMe zone state machine, and the timing of a measured drive.
+/* sim_zns.c - a zoned SSD: the NVMe zone state machine (sim_zns_state.h), and the timing of a measured drive.
  *
- * Models an NVMe ZNS namespace. The defaults of the times are the WD ZN540 as measured by Doekemeijer et al.,
- * "Performance Characterization of NVMe Flash Devices with Zoned Namespaces" (CLUSTER 2023), with small zones: give
- * zone_bytes = 2G, zone_capacity_bytes = 1077M for that drive's own.
+ * The defaults of the times are the WD Ultrastar DC ZN540 as measured by K. Doekemeijer, N. Tehrany,
+ * B. Chandrasekaran, M. Bjorling and A. Trivedi, "Performance Characterization of NVMe Flash Devices with Zoned
+ * Namespaces (ZNS)", IEEE CLUSTER 2023 (raw fio results: github.com/stonet-research/NVMeBenchmarks); its flash is that
+ * of NVMeVirt's configuration of the drive (github.com/snu-csl/nvmevirt, ssd_config.h). The default zones are small:
+ * harness/devices/zn540.ini has the drive's own geometry and the source of every number.
  *
- *   zone z: blocks [z * zone_blocks, z * zone_blocks + zone_capacity) can be written, at the write pointer only;
- *           the blocks from there to the next zone's start do not exist and read as zeros
+ *   zone z: blocks [z * zone_blocks, z * zone_blocks + zone_capacity) can be written; the blocks from there to the
+ *           next zone's start do not exist and read as zeros
+ *   unit u: stripe_bytes of a zone, one program of one die: die (first + u % dies_per_zone) % dies, with
+ *           first = z * dies_per_zone, or z when a zone has all dies; die d is on channel d % channels
  *
- *                          write, append                           last block written, finish
- *   EMPTY ------------------------------------> IMPLICIT_OPEN -------------------------------> FULL
- *     | open                    open |   ^ write, append   | close, or the device needs        ^  |
- *     v                              v   |                 v the open resource                 |  | reset (from any
- *   EXPLICIT_OPEN <---- open ------ CLOSED <---------- close ---------------- finish, full ----+  v of these)
- *   open = IMPLICIT_OPEN + EXPLICIT_OPEN <= max_open; active = open + CLOSED <= max_active             EMPTY
- *
- * When a zone is to be opened (by a write or by open) and max_open are open, the implicitly opened zone that was
- * written longest ago is closed; when there is none, PL_ZONE_OPEN_LIMIT. An empty zone also needs an active resource,
- * else PL_ZONE_ACTIVE_LIMIT. finish of an empty zone needs none. A rejected command changes nothing.
- *
- * Status of writes and appends, in the order of the checks: PL_ZONE_STATE (read only, offline), PL_ZONE_FULL,
- * PL_ZONE_POINTER (not at the pointer), PL_ZONE_FULL (more blocks than the zone has left), the two limits. A rejected
- * request completes with its status after command_ns and is not counted.
- *
- * Time. Commands of one zone that change it wait for each other in a FIFO (the zone's head). A write holds the head
- * for max(write_ns, its turn at the shared write server); an append waits for the head but does not hold it, so appends
- * overlap. The write server is one FIFO for all zones and takes max(bytes / write bandwidth, gap) for each command; a
- * command joins it when it gets the head, never earlier, so nothing is reserved for a command that waits.
- *   reset    reset_ns + reset_ns_per_mib of what was written; command_ns if nothing ever was
- *   finish   finish_empty_ns, or the rest of the capacity at finish_bytes_per_s; both hold the head only
- *   read     read_ns, and each stripe_bytes piece at its die (a FIFO) read_die_ns + read_ns_per_kib; pieces leave their
- *            dies through one read link of read_bytes_per_s. Pieces never written cost no die time
- *   sync     sync_ns: a completed write is durable
- * An erase unit is a zone: one for each reset that had something to erase.
+ * Time. Commands of one zone that change it wait for each other in a FIFO (the zone's head).
+ *   write    max(write_ns + write_ns_per_kib, its turn), and holds the head; its turn is at one FIFO server for all
+ *            zones, max(bytes / write_bytes_per_s, write_gap_ns). first_write_ns more when it opens the zone.
+ *            It waits while the zone's write_buffer_bytes are taken by units that are not programmed yet
+ *   append   the same with append_ns, append_gap_ns, first_append_ns, but waits for the head without holding it
+ *   program  program_ns of a unit's die, from when the unit is complete in the buffer
+ *   read     one FIFO server for all, max(bytes / read_bytes_per_s, read_gap_ns); then each page or part of one at its
+ *            die: read_die_ns, by page of the unit +- read_spread_ns in turn (lower, middle, upper), and the die still
+ *            held, bytes / channel_bytes_per_s of the die's channel (a FIFO); then read_ns. What the zone's buffer still
+ *            holds, and what was never written, takes no die
+ *   reset    command_ns when the zone is empty; else reset_ns, then on each of the zone's dies, for w = what was really
+ *            written / reset_full_bytes: reset_erase_ns + reset_full_ns * (w after finish, sqrt(w) without)
+ *   finish   finish_empty_ns; else the rest of the capacity, rounded up to rows (a unit on each die of the zone), at
+ *            finish_bytes_per_s or what the dies can program if that is less; the padding is programmed on the dies
+ *   open, close, flush, sync, refused: open_ns, close_ns, flush_ns and the turn of what it programs, sync_ns, command_ns
+ * A die takes reads first, then programs, then padding, one at a time and to the end; it erases only when it has none
+ * of these. Whatever comes interrupts an erase at once and sets it back by half of what it did since it last went on,
+ * erase_setback_ns at most. So I/O slows resets and resets do not slow I/O; but an erase that has not run for 10 ms
+ * gets 1 ms undisturbed, so that no load can hold up a reset forever.
+ * Random write area: a write to it costs its latency and a turn without bytes and does not hold the head; the bytes
+ * have their turn when the pointer passes them.
  *
  * Invariants:
- *  1. open <= max_open, active <= max_active; both equal what the zones' states say.
- *  2. start <= write_pointer <= start + capacity; EMPTY <=> at the start and not open or closed; at the end => FULL.
- *  3. No content is stored at or above the write pointer of a zone, except out of band (poke before poke_zone), and
- *     that is never shown.
- *  4. State and content change at submission, in submission order; only the time of completion is simulated.
- *  5. media writes = host writes: there is no collection in the device.
- * Cost: 2 heap operations a write, 2 more a piece of a read. busy_ns = the write server's time + the dies' time in
- * reads.
+ *  1. Those of sim_zns_state.h.
+ *  2. No content is stored at or above a zone's write pointer, but in its random write area and out of band (poke
+ *     before poke_zone); what was poked there is never shown.
+ *  3. State, content and counters change at submission, in submission order; only the time of completion is simulated.
+ *  4. media_write_bytes = blocks that pointers have passed: written, flushed out of a random write area (what was
+ *     overwritten in it is not programmed, so less than the host wrote is possible) or padded by finish (so more is).
+ *  5. A die does one thing at a time and has one event, and one for an interrupted erase; events never go back in time.
+ * Cost: a heap operation in and out a write, two a read; a unit, 2 more; nothing is stored per block but content.
+ * An erase unit is a zone: one for each reset of a zone that was written. busy_ns = the dies' time.
  *
- * Left out: the dies that writes use (reads are not slowed by writes, nor resets by traffic), zone descriptors'
- * extensions, random write areas (ZRWA), read only and offline transitions of its own, wear. */
-#include "engine/store/content.h"
+ * Left out: zone descriptor extensions, zone active excursions and the offline command, suspension of programs, the
+ * choice of physical blocks, queueing of the host, a state after a power cut. Not measured and assumed: sync_ns,
+ * flush_ns and all times of random write areas, reads of the buffer. Measured and not reproduced: see zn540.ini. */
+#include "variants/device/sim_zns_time.h"
 
-#include <assert.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 extern const struct dev_ops dev_sim_zns;
 
-struct zone {
-	uint64_t write_pointer; /* blocks from the zone's start */
-	uint64_t written; /* the same, but for a finished zone what was really written */
-	uint64_t touched; /* sequence of the last write or open: the least recent is closed first */
-	enum dev_zone_state state;
-	bool head_busy;
-	struct dev_req *first, *last; /* waiting for the head */
-};
-
-struct piece { /* of a read, at a die */
-	struct dev_req *req;
-	uint64_t bytes;
-	uint32_t next;
-};
-
-struct die { /* FIFO */
-	uint32_t current, first, last;
-};
-
-struct sim_zns {
-	struct dev dev; /* first: a struct dev * is a struct sim_zns * */
-	struct dev_content content;
-	struct zone *zone;
-	uint32_t open, active;
-	uint64_t touches;
-
-	uint64_t read_ns, read_die_ns, read_ns_per_kib, write_ns, append_ns, write_gap_ns, append_gap_ns;
-	uint64_t write_bytes_per_s, read_bytes_per_s, finish_bytes_per_s;
-	uint64_t command_ns, open_ns, close_ns, reset_ns, reset_ns_per_mib, finish_empty_ns, sync_ns;
-	uint32_t stripe_blocks, dies;
-
-	uint64_t now_ns, submissions, event_count, inflight;
-	struct dev_heap events, done;
-	uint64_t write_server_ns, read_link_ns; /* busy until */
-	struct die *die;
-	struct piece *piece;
-	uint32_t pieces_room, pieces_used, free_piece;
-};
-
-#define NONE UINT32_MAX
-#define SECOND 1000000000u
-/* events' items: a die, or a zone whose head is free again */
-#define ITEM_DIE ((uint64_t)1 << 63)
-
-static struct sim_zns *zns_of(struct dev *d)
-{
-	return (struct sim_zns *)(void *)d;
-}
-
-/* scratch of a request in flight: submission << 24 | pieces of a read outstanding; until the head takes a zone command,
- * its time is kept in done_ns. */
-static void complete(struct sim_zns *s, struct dev_req *r, uint64_t done_ns)
-{
-	r->done_ns = done_ns;
-	dev_heap_push(&s->done, done_ns, r->scratch >> 24, (uint64_t)(uintptr_t)r);
-}
-
-/* bytes at a rate, rounded up */
-static uint64_t transfer_ns(uint64_t bytes, uint64_t bytes_per_s)
-{
-	__extension__ typedef unsigned __int128 u128;
-	return (uint64_t)(((u128)bytes * SECOND + bytes_per_s - 1) / bytes_per_s);
-}
-
-static uint64_t blocks_bytes(const struct sim_zns *s, uint64_t blocks)
-{
-	return blocks * s->dev.caps.block_bytes;
-}
-
-/* ---- zone states ---- */
-
-static bool is_open(enum dev_zone_state st)
-{
-	return st == DEV_ZONE_IMPLICIT_OPEN || st == DEV_ZONE_EXPLICIT_OPEN;
-}
-static bool is_active(enum dev_zone_state st)
-{
-	return is_open(st) || st == DEV_ZONE_CLOSED;
-}
-
-static void zone_become(struct sim_zns *s, struct zone *z, enum dev_zone_state state)
-{
-	s->open += (uint32_t)is_open(state) - (uint32_t)is_open(z->state);
-	s->active += (uint32_t)is_active(state) - (uint32_t)is_active(z->state);
-	z->state = state;
-	z->touched = ++s->touches;
-}
-
-static struct zone *least_recent_implicit(struct sim_zns *s)
-{
-	struct zone *least = NULL;
-	for (uint64_t i = 0; i < s->dev.caps.zones; i++) {
-		struct zone *z = &s->zone[i];
-		if (z->state == DEV_ZONE_IMPLICIT_OPEN && (!least || z->touched < least->touched))
-			least = z;
-	}
-	return least;
-}
-
-/* Find the resources that z, not open now, needs to be open; may close another zone. */
-static int zone_make_room(struct sim_zns *s, const struct zone *z)
-{
-	const struct dev_caps *c = &s->dev.caps;
-	if (!is_active(z->state) && c->max_active && s->active >= c->max_active)
-		return PL_ZONE_ACTIVE_LIMIT;
-	if (!c->max_open || s->open < c->max_open)
-		return PL_OK;
-	struct zone *victim = least_recent_implicit(s);
-	if (!victim)
-		return PL_ZONE_OPEN_LIMIT;
-	zone_become(s, victim, DEV_ZONE_CLOSED);
-	return PL_OK;
-}
-
-static bool is_lost(const struct zone *z)
-{
-	return z->state == DEV_ZONE_READ_ONLY || z->state == DEV_ZONE_OFFLINE;
-}
-
-/* at: from the zone's start */
-static int zone_write(struct sim_zns *s, struct zone *z, uint64_t at, uint32_t blocks)
-{
-	if (is_lost(z))
-		return PL_ZONE_STATE;
-	if (z->state == DEV_ZONE_FULL)
-		return PL_ZONE_FULL;
-	if (at != z->write_pointer)
-		return PL_ZONE_POINTER;
-	if (blocks > s->dev.caps.zone_capacity - at)
-		return PL_ZONE_FULL;
-	if (!is_open(z->state)) {
-		int err = zone_make_room(s, z);
-		if (err)
-			return err;
-		zone_become(s, z, DEV_ZONE_IMPLICIT_OPEN);
-	}
-	z->touched = ++s->touches;
-	z->write_pointer += blocks;
-	z->written = z->write_pointer;
-	if (z->write_pointer == s->dev.caps.zone_capacity)
-		zone_become(s, z, DEV_ZONE_FULL);
-	return PL_OK;
-}
-
-static int zone_open(struct sim_zns *s, struct zone *z)
-{
-	if (is_lost(z) || z->state == DEV_ZONE_FULL)
-		return PL_ZONE_STATE;
-	int err = is_open(z->state) ? PL_OK : zone_make_room(s, z);
-	if (!err)
-		zone_become(s, z, DEV_ZONE_EXPLICIT_OPEN);
-	return err;
-}
-
-static int zone_close(struct sim_zns *s, struct zone *z)
-{
-	if (!is_active(z->state))
-		return PL_ZONE_STATE;
-	if (is_open(z->state))
-		zone_become(s, z, DEV_ZONE_CLOSED);
-	return PL_OK;
-}
-
-static void drop_from(struct sim_zns *s, const struct zone *z, uint64_t at)
-{
-	uint64_t start = (uint64_t)(z - s->zone) * s->dev.caps.zone_blocks;
-	dev_content_punch(&s->content, start + at, s->dev.caps.zone_blocks - at);
-}
-
-static int zone_finish(struct sim_zns *s, struct zone *z)
-{
-	if (is_lost(z))
-		return PL_ZONE_STATE;
-	if (z->state == DEV_ZONE_FULL)
-		return PL_OK;
-	drop_from(s, z, z->write_pointer);
-	z->write_pointer = s->dev.caps.zone_capacity;
-	zone_become(s, z, DEV_ZONE_FULL);
-	return PL_OK;
-}
-
-static int zone_reset(struct sim_zns *s, struct zone *z)
-{
-	if (is_lost(z))
-		return PL_ZONE_STATE;
-	drop_from(s, z, 0);
-	z->write_pointer = z->written = 0;
-	zone_become(s, z, DEV_ZONE_EMPTY);
-	return PL_OK;
-}
-
-/* ---- time ---- */
-
-static void head_start(struct sim_zns *s, struct zone *z, struct dev_req *r)
-{
-	const bool append = r->op == DEV_APPEND;
-	uint64_t done_ns = s->now_ns + r->done_ns;
-	if ((append || r->op == DEV_WRITE) && !r->status) {
-		uint64_t gap_ns = append ? s->append_gap_ns : s->write_gap_ns;
-		uint64_t turn_ns = pl_max64(gap_ns, transfer_ns(blocks_bytes(s, r->blocks), s->write_bytes_per_s));
-		s->write_server_ns = pl_max64(s->write_server_ns, s->now_ns) + turn_ns;
-		s->dev.stats.busy_ns += turn_ns;
-		done_ns = pl_max64(done_ns, s->write_server_ns);
-	}
-	complete(s, r, done_ns);
-	z->head_busy = !append;
-	if (z->head_busy)
-		dev_heap_push(&s->events, done_ns, s->event_count++, (uint64_t)(z - s->zone));
-}
-
-static void head_enter(struct sim_zns *s, struct zone *z, struct dev_req *r, uint64_t takes_ns)
-{
-	r->done_ns = takes_ns;
-	r->next = NULL;
-	if (!z->head_busy) {
-		head_start(s, z, r);
-		return;
-	}
-	if (z->first)
-		z->last->next = r;
-	else
-		z->first = r;
-	z->last = r;
-}
-
-static void head_leave(struct sim_zns *s, struct zone *z)
-{
-	z->head_busy = false;
-	while (z->first && !z->head_busy) {
-		struct dev_req *r = z->first;
-		z->first = r->next;
-		r->next = NULL;
-		head_start(s, z, r);
-	}
-}
-
-static void die_start(struct sim_zns *s, uint32_t die, uint32_t id)
-{
-	uint64_t ns = s->read_die_ns + pl_div_up(s->piece[id].bytes * s->read_ns_per_kib, 1024);
-	s->die[die].current = id;
-	s->dev.stats.busy_ns += ns;
-	dev_heap_push(&s->events, s->now_ns + ns, s->event_count++, ITEM_DIE | die);
-}
-
-static void die_enter(struct sim_zns *s, uint32_t die, uint32_t id)
-{
-	struct die *v = &s->die[die];
-	s->piece[id].next = NONE;
-	if (v->current == NONE) {
-		die_start(s, die, id);
-		return;
-	}
-	if (v->first == NONE)
-		v->first = id;
-	else
-		s->piece[v->last].next = id;
-	v->last = id;
-}
-
-/* The link passes a piece on while the die still delivers it, so that an idle link adds nothing. */
-static void die_leave(struct sim_zns *s, uint32_t die)
-{
-	struct die *v = &s->die[die];
-	uint32_t id = v->current;
-	struct dev_req *r = s->piece[id].req;
-	s->read_link_ns = pl_max64(s->read_link_ns + transfer_ns(s->piece[id].bytes, s->read_bytes_per_s), s->now_ns);
-	s->piece[id].next = s->free_piece;
-	s->free_piece = id;
-	/* done_ns collects the greatest over the pieces; the link's time only grows, so that is the last one's */
-	if ((--r->scratch & DEV_REQ_BLOCKS_MAX) == 0)
-		complete(s, r, s->read_link_ns + s->read_ns);
-	id = v->current = v->first;
-	if (id != NONE) {
-		v->first = s->piece[id].next;
-		die_start(s, die, id);
-	}
-}
-
-static void advance(struct sim_zns *s, uint64_t now_ns)
-{
-	assert(now_ns >= s->now_ns);
-	while (s->events.n && s->events.due[0].at <= now_ns) {
-		struct dev_due due = dev_heap_pop(&s->events);
-		s->now_ns = due.at;
-		if (due.item & ITEM_DIE)
-			die_leave(s, (uint32_t)due.item);
-		else
-			head_leave(s, &s->zone[due.item]);
-	}
-	s->now_ns = now_ns;
-}
-
 /* ---- requests ---- */
-
-/* A block that can hold something: below the pointer of its zone and really written, or poked. */
-static bool block_shown(const struct sim_zns *s, uint64_t block)
-{
-	const struct dev_caps *c = &s->dev.caps;
-	return block % c->zone_blocks < s->zone[block / c->zone_blocks].write_pointer;
-}
 
 static void read_shown(const struct sim_zns *s, uint64_t block, uint32_t blocks, uint8_t *buf)
 {
+	const struct dev_caps *c = &s->dev.caps;
+	if (c->contentless)
+		return;
 	dev_content_read(&s->content, block, blocks, buf);
 	for (uint32_t i = 0; i < blocks; i++)
-		if (!block_shown(s, block + i))
-			memset(buf + blocks_bytes(s, i), 0, s->dev.caps.block_bytes);
+		if (!zns_holds(&s->state, &s->state.zone[(block + i) / c->zone_blocks], (block + i) % c->zone_blocks))
+			memset(buf + zns_bytes(s, i), 0, c->block_bytes);
 }
 
-/* Room for n pieces more. */
-static int pieces_reserve(struct sim_zns *s, uint64_t n)
+/* One part of a read: at most a page, of one zone. */
+static void read_part(
+	struct sim_zns *s, struct dev_req *r, uint64_t zone, uint64_t at, uint32_t blocks, uint64_t from_ns)
 {
-	uint64_t room = s->pieces_room ? s->pieces_room : 64;
-	while (room < s->pieces_used + n)
-		room *= 2;
-	if (room > NONE - 1)
-		return PL_NOMEM;
-	if (room == s->pieces_room)
-		return PL_OK;
-	struct piece *piece = realloc(s->piece, room * sizeof *piece);
-	if (!piece)
-		return PL_NOMEM;
-	s->piece = piece;
-	s->pieces_room = (uint32_t)room;
-	return PL_OK;
-}
-
-static uint32_t piece_new(struct sim_zns *s, struct dev_req *r, uint32_t blocks)
-{
-	uint32_t id = s->free_piece;
-	if (id != NONE)
-		s->free_piece = s->piece[id].next;
-	else
-		id = s->pieces_used++;
-	s->piece[id] = (struct piece){r, blocks_bytes(s, blocks), NONE};
-	return id;
+	if (!zns_holds(&s->state, &s->state.zone[zone], at))
+		return;
+	if (at >= s->head[zone].programmed) {
+		s->buffer_reads++;
+		return;
+	}
+	uint64_t unit = at / s->unit_blocks, page = at % s->unit_blocks / s->page_blocks;
+	uint64_t sense_ns = s->t.read_die_ns + page % 3 * s->t.read_spread_ns - s->t.read_spread_ns;
+	s->dev.stats.media_read_bytes += zns_bytes(s, blocks);
+	zns_die_read(s, zns_unit_die(s, zone, unit), r, from_ns, sense_ns, blocks);
 }
 
 static void submit_read(struct sim_zns *s, struct dev_req *r)
 {
 	const struct dev_caps *c = &s->dev.caps;
-	for (uint64_t z = r->block / c->zone_blocks; z <= (r->block + r->blocks - 1) / c->zone_blocks; z++)
-		if (s->zone[z].state == DEV_ZONE_OFFLINE)
-			r->status = PL_ZONE_STATE;
+	uint64_t zone = r->block / c->zone_blocks, at = r->block % c->zone_blocks;
+	for (uint64_t z = zone; z <= (r->block + r->blocks - 1) / c->zone_blocks && !r->status; z++)
+		r->status = zns_read(&s->state, z);
 	if (r->status) {
-		complete(s, r, s->now_ns + s->command_ns);
+		zns_complete(s, r, s->now_ns + s->t.command_ns);
 		return;
 	}
 	dev_req_count(&s->dev.stats, c, r);
 	read_shown(s, r->block, r->blocks, r->buf);
-	for (uint64_t at = r->block, end = r->block + r->blocks; at < end;) {
-		uint64_t in_zone = at % c->zone_blocks, to_zone = c->zone_blocks - in_zone;
-		uint64_t n = pl_min64(end - at, pl_min64(s->stripe_blocks - in_zone % s->stripe_blocks, to_zone));
-		if (block_shown(s, at)) {
-			uint64_t zone = at / c->zone_blocks, die = (zone + in_zone / s->stripe_blocks) % s->dies;
-			r->scratch++;
-			s->dev.stats.media_read_bytes += blocks_bytes(s, n);
-			die_enter(s, (uint32_t)die, piece_new(s, r, (uint32_t)n));
-		}
+	uint64_t turn_ns = pl_max64(s->t.read_gap_ns, zns_transfer_ns(zns_bytes(s, r->blocks), s->t.read_bytes_per_s));
+	uint64_t from_ns = pl_max64(s->read_turn_ns, s->now_ns); /* an idle server passes on while it takes in */
+	s->read_turn_ns = from_ns + turn_ns;
+	r->done_ns = from_ns + s->t.read_ns;
+	for (uint64_t left = r->blocks; left;) {
+		uint64_t in_page = at % s->unit_blocks % s->page_blocks;
+		uint64_t n = pl_min64(s->page_blocks - in_page, s->unit_blocks - at % s->unit_blocks);
+		n = pl_min64(pl_min64(n, left), c->zone_blocks - at);
+		read_part(s, r, zone, at, (uint32_t)n, from_ns);
+		left -= n;
 		at += n;
+		if (at == c->zone_blocks) {
+			at = 0;
+			zone++;
+		}
 	}
 	if ((r->scratch & DEV_REQ_BLOCKS_MAX) == 0)
-		complete(s, r, s->now_ns + s->read_ns);
+		zns_complete(s, r, r->done_ns);
 }
 
-static void submit_write(struct sim_zns *s, struct zone *z, struct dev_req *r)
+static void drop_from(struct sim_zns *s, uint64_t zone, uint64_t at)
 {
-	uint64_t start = (uint64_t)(z - s->zone) * s->dev.caps.zone_blocks;
-	const bool append = r->op == DEV_APPEND;
-	uint64_t at = append ? z->write_pointer : r->block - start;
-	r->status = zone_write(s, z, at, r->blocks);
+	const struct dev_caps *c = &s->dev.caps;
+	if (!c->contentless && at < c->zone_blocks)
+		dev_content_punch(&s->content, zone * c->zone_blocks + at, c->zone_blocks - at);
+}
+
+static void drop_hole(void *arg, uint64_t zone, uint64_t at)
+{
+	struct sim_zns *s = arg;
+	dev_content_punch(&s->content, zone * s->dev.caps.zone_blocks + at, 1);
+}
+
+static void submit_write(struct sim_zns *s, uint64_t zone, struct dev_req *r)
+{
+	const struct dev_caps *c = &s->dev.caps;
+	const bool append = r->op == DEV_APPEND, area = s->state.zone[zone].area != ZNS_NONE;
+	uint64_t start = zone * c->zone_blocks;
+	const struct zns_zone *z = &s->state.zone[zone];
+	struct zns_effect e;
+	r->status = append ? zns_append(&s->state, zone, r->blocks, &e)
+			   : zns_write(&s->state, zone, r->block - start, r->blocks, &e);
 	if (!r->status) {
 		if (append)
-			r->result_block = start + at;
-		r->status = dev_content_write(&s->content, start + at, r->blocks, r->buf);
-		dev_req_count(&s->dev.stats, &s->dev.caps, r);
-		s->dev.stats.media_write_bytes += blocks_bytes(s, r->blocks);
+			r->result_block = start + e.at;
+		if (!c->contentless)
+			r->status = dev_content_write(&s->content, start + e.at, r->blocks, r->buf);
+		dev_req_count(&s->dev.stats, c, r);
+		s->dev.stats.media_write_bytes += zns_bytes(s, e.programmed);
+		r->done_ns = append ? s->t.append_ns : s->t.write_ns;
+		r->done_ns += (zns_bytes(s, r->blocks) * s->t.write_ns_per_kib) / 1024;
+		if (e.opened)
+			r->done_ns += append ? s->t.first_append_ns : s->t.first_write_ns;
+		if (area) {
+			r->done_ns |= ZNS_IN_AREA;
+			r->scratch |= e.programmed;
+		}
 	}
-	head_enter(s, z, r, r->status ? s->command_ns : append ? s->append_ns : s->write_ns);
+	if (!r->status)
+		s->jobs_promised += zns_program_jobs(s, e.programmed);
+	else if (zns_is_lost(z->state)) /* it may have worn out just now, and what was in its window is gone */
+		drop_from(s, zone, z->write_pointer);
+	zns_head_enter(s, zone, r);
 }
 
-static void submit_zone(struct sim_zns *s, struct zone *z, struct dev_req *r)
+/* What a die has to erase: the law is of the bytes, so that a small zone costs less than a large one. */
+static uint64_t reset_die_ns(const struct sim_zns *s, const struct zns_zone *z)
 {
-	const struct zone before = *z;
-	uint64_t takes_ns = s->command_ns, left = s->dev.caps.zone_capacity - before.write_pointer;
-	if (r->op == DEV_ZONE_OPEN) {
-		r->status = zone_open(s, z);
-		takes_ns = s->open_ns;
-	} else if (r->op == DEV_ZONE_CLOSE) {
-		r->status = zone_close(s, z);
-		takes_ns = s->close_ns;
-	} else if (r->op == DEV_ZONE_FINISH) {
-		r->status = zone_finish(s, z);
-		if (before.state != DEV_ZONE_FULL)
-			takes_ns = before.written ? transfer_ns(blocks_bytes(s, left), s->finish_bytes_per_s)
-						  : s->finish_empty_ns;
-	} else {
-		r->status = zone_reset(s, z);
-		if (before.written)
-			takes_ns = s->reset_ns + ((blocks_bytes(s, before.written) * s->reset_ns_per_mib) >> 20);
-		s->dev.stats.erases += !r->status && before.written;
-	}
+	if (!z->written)
+		return 0;
+	double w = (double)zns_bytes(s, z->written) / (double)s->t.reset_full_bytes;
+	return s->t.reset_erase_ns + (uint64_t)((double)s->t.reset_full_ns * (z->finished ? w : sqrt(w)));
+}
+
+static void submit_reset(struct sim_zns *s, uint64_t zone, struct dev_req *r)
+{
+	const struct zns_zone *z = &s->state.zone[zone];
+	const bool empty = z->state == DEV_ZONE_EMPTY, written = z->written;
+	r->done_ns = empty ? PL_NS_NEVER : reset_die_ns(s, z);
+	r->status = zns_reset(&s->state, zone);
+	if (z->write_pointer == 0) /* also of a zone that wore out */
+		drop_from(s, zone, 0);
+	if (!r->status && !empty)
+		s->jobs_promised += 1 + s->dies_per_zone;
+	s->dev.stats.erases += !r->status && written;
+}
+
+static void submit_finish(struct sim_zns *s, uint64_t zone, struct dev_req *r)
+{
+	const struct zns_zone *z = &s->state.zone[zone];
+	const bool full = z->state == DEV_ZONE_FULL;
+	struct zns_effect e;
+	r->status = zns_finish(&s->state, zone, &e);
 	if (r->status)
-		takes_ns = s->command_ns;
-	else
-		dev_req_count(&s->dev.stats, &s->dev.caps, r);
-	head_enter(s, z, r, takes_ns);
+		return;
+	if (!full)
+		drop_from(s, zone, z->written);
+	s->dev.stats.media_write_bytes += zns_bytes(s, e.programmed);
+	r->done_ns = full ? s->t.command_ns : e.programmed ? ZNS_TO_PAD : s->t.finish_empty_ns;
+}
+
+static void submit_flush(struct sim_zns *s, uint64_t zone, uint64_t to, struct dev_req *r)
+{
+	struct zns_effect e;
+	r->status = zns_flush(&s->state, zone, to, &e);
+	if (r->status)
+		return;
+	s->dev.stats.media_write_bytes += zns_bytes(s, e.programmed);
+	s->jobs_promised += zns_program_jobs(s, e.programmed);
+	r->done_ns = s->t.flush_ns | ZNS_IN_AREA;
+	r->scratch |= e.programmed;
+}
+
+/* A flush names the block after the last one it flushes, which may be the next zone's first. (Only the last zone of a
+ * device whose zones have no gap cannot be flushed to its end: there is no such block. Finish does it.) */
+static void submit_zone(struct sim_zns *s, struct dev_req *r)
+{
+	const struct dev_caps *c = &s->dev.caps;
+	uint64_t zone = (r->block - (r->op == DEV_ZONE_FLUSH && r->block)) / c->zone_blocks;
+	if (r->op == DEV_ZONE_OPEN) {
+		r->status = zns_open(&s->state, zone, r->zrwa);
+	} else if (r->op == DEV_ZONE_CLOSE) {
+		r->status = zns_close(&s->state, zone);
+	} else if (r->op == DEV_ZONE_FINISH) {
+		submit_finish(s, zone, r);
+	} else if (r->op == DEV_ZONE_FLUSH) {
+		submit_flush(s, zone, r->block - zone * c->zone_blocks, r);
+	} else {
+		submit_reset(s, zone, r);
+	}
+	if (!r->status)
+		dev_req_count(&s->dev.stats, c, r);
+	zns_head_enter(s, zone, r);
+}
+
+/* Jobs that a request can take, at most. */
+static uint64_t request_jobs(const struct sim_zns *s, const struct dev_req *r)
+{
+	switch ((int)r->op) {
+	case DEV_READ:
+		return 3 + r->blocks / s->page_blocks + 2 * (r->blocks / s->unit_blocks);
+	case DEV_WRITE:
+	case DEV_APPEND:
+		return zns_program_jobs(s, (uint64_t)r->blocks + 2 * s->dev.caps.zrwa_blocks);
+	case DEV_ZONE_FLUSH:
+		return zns_program_jobs(s, 2 * (uint64_t)s->dev.caps.zrwa_blocks);
+	default:
+		return 1 + s->dies_per_zone;
+	}
 }
 
 static int zns_submit(struct dev *d, uint64_t now_ns, struct dev_req *r)
@@ -469,35 +254,37 @@ static int zns_submit(struct dev *d, uint64_t now_ns, struct dev_req *r)
 	int err = dev_req_check(&d->caps, r);
 	if (!err)
 		err = dev_heap_reserve(&s->done, s->inflight + 1);
-	if (!err && r->op == DEV_READ)
-		err = pieces_reserve(s, r->blocks);
+	if (!err) /* invariant 5; a request waits for its head, its data, its reset; a zone pads */
+		err = dev_heap_reserve(&s->events, 2 * s->dies + d->caps.zones + 3 * (s->inflight + 1));
+	zns_advance(s, now_ns);
+	if (!err)
+		err = zns_jobs_reserve(s, request_jobs(s, r));
 	if (err)
 		return err;
-	advance(s, now_ns);
 	s->inflight++;
 	r->status = PL_OK;
 	r->submit_ns = now_ns;
 	r->scratch = s->submissions++ << 24;
-	switch (r->op) {
+	switch ((int)r->op) {
 	case DEV_READ:
 		submit_read(s, r);
 		break;
 	case DEV_WRITE:
 	case DEV_APPEND:
-		submit_write(s, &s->zone[r->block / d->caps.zone_blocks], r);
+		submit_write(s, r->block / d->caps.zone_blocks, r);
 		break;
 	case DEV_SYNC:
 		dev_req_count(&d->stats, &d->caps, r);
-		complete(s, r, now_ns + s->sync_ns);
+		zns_complete(s, r, now_ns + s->t.sync_ns);
 		break;
 	case DEV_ZONE_RESET:
 	case DEV_ZONE_FINISH:
 	case DEV_ZONE_OPEN:
 	case DEV_ZONE_CLOSE:
-		submit_zone(s, &s->zone[r->block / d->caps.zone_blocks], r);
+	case DEV_ZONE_FLUSH:
+		submit_zone(s, r);
 		break;
-	case DEV_PUNCH:
-	case DEV_OPS:
+	default:
 		abort(); /* not offered, so refused before */
 	}
 	return PL_OK;
@@ -506,7 +293,7 @@ static int zns_submit(struct dev *d, uint64_t now_ns, struct dev_req *r)
 static struct dev_req *zns_poll(struct dev *d, uint64_t now_ns)
 {
 	struct sim_zns *s = zns_of(d);
-	advance(s, now_ns);
+	zns_advance(s, now_ns);
 	if (dev_heap_next_ns(&s->done) > now_ns)
 		return NULL;
 	s->inflight--;
@@ -523,8 +310,9 @@ static uint64_t zns_next_ns(struct dev *d)
 
 static void zns_stats(struct dev *d, struct dev_stats *out)
 {
+	struct sim_zns *s = zns_of(d);
 	*out = d->stats;
-	out->stored_bytes = zns_of(d)->content.stored_blocks * d->caps.block_bytes;
+	out->stored_bytes = zns_bytes(s, d->caps.contentless ? s->state.held : s->content.stored_blocks);
 }
 
 static int zns_zone(struct dev *d, uint64_t zone, struct dev_zone *out)
@@ -532,9 +320,9 @@ static int zns_zone(struct dev *d, uint64_t zone, struct dev_zone *out)
 	struct sim_zns *s = zns_of(d);
 	if (zone >= d->caps.zones)
 		return PL_RANGE;
+	const struct zns_zone *z = &s->state.zone[zone];
 	uint64_t start = zone * d->caps.zone_blocks;
-	*out = (struct dev_zone){
-		start, d->caps.zone_capacity, start + s->zone[zone].write_pointer, s->zone[zone].state};
+	*out = (struct dev_zone){start, d->caps.zone_capacity, start + z->write_pointer, z->state};
 	return PL_OK;
 }
 
@@ -560,65 +348,125 @@ static int zns_poke(struct dev *d, uint64_t block, uint32_t blocks, const uint8_
 static int zns_poke_zone(struct dev *d, uint64_t zone, enum dev_zone_state state, uint64_t write_pointer)
 {
 	struct sim_zns *s = zns_of(d);
-	const struct dev_caps *c = &d->caps;
-	if (zone >= c->zones)
+	if (zone >= d->caps.zones)
 		return PL_RANGE;
-	uint64_t start = zone * c->zone_blocks, at = write_pointer - start;
-	if (write_pointer < start || at > c->zone_capacity || (unsigned)state > DEV_ZONE_OFFLINE)
-		return PL_INVALID;
-	if ((state == DEV_ZONE_EMPTY && at != 0) || (state == DEV_ZONE_FULL && at != c->zone_capacity) ||
-		(is_active(state) && at == c->zone_capacity))
-		return PL_INVALID;
-	struct zone *z = &s->zone[zone];
-	if (c->max_active && is_active(state) && !is_active(z->state) && s->active >= c->max_active)
-		return PL_ZONE_ACTIVE_LIMIT;
-	if (c->max_open && is_open(state) && !is_open(z->state) && s->open >= c->max_open)
-		return PL_ZONE_OPEN_LIMIT;
-	zone_become(s, z, state);
-	z->write_pointer = z->written = at;
-	drop_from(s, z, at);
+	uint64_t start = zone * d->caps.zone_blocks, at = write_pointer - start;
+	int err = write_pointer < start ? PL_INVALID : zns_force(&s->state, zone, state, at);
+	if (err)
+		return err;
+	s->head[zone].pointer = s->head[zone].programmed = at;
+	s->head[zone].epoch++;
+	drop_from(s, zone, at);
 	return PL_OK;
 }
 
+static void zns_describe(struct dev *d, void (*put)(void *arg, const char *key, uint64_t value), void *arg)
+{
+	const struct sim_zns *s = zns_of(d);
+	const struct dev_caps *c = &d->caps;
+	static const char *const refusal[ZNS_REFUSALS] = {
+#define X(id, name) [ZNS_REFUSED_##id] = name,
+		ZNS_REFUSALS_TABLE(X)
+#undef X
+	};
+	static const char *const state_name[] = {"zones_empty", "zones_implicit_open", "zones_explicit_open",
+		"zones_closed", "zones_full", "zones_read_only", "zones_offline"};
+	uint64_t in[PL_COUNT(state_name)] = {0};
+	put(arg, "zones", c->zones);
+	put(arg, "zone_bytes", zns_bytes(s, c->zone_blocks));
+	put(arg, "zone_capacity_bytes", zns_bytes(s, c->zone_capacity));
+	put(arg, "dies", s->dies);
+	put(arg, "dies_per_zone", s->dies_per_zone);
+	put(arg, "channels", s->channels);
+	put(arg, "stripe_bytes", zns_bytes(s, s->unit_blocks));
+	put(arg, "max_open_zones", c->max_open);
+	put(arg, "max_active_zones", c->max_active);
+	put(arg, "zrwa_zones", s->state.limits.areas);
+	put(arg, "zrwa_bytes", zns_bytes(s, c->zrwa_blocks));
+	for (uint64_t i = 0; i < c->zones; i++)
+		in[s->state.zone[i].state]++;
+	for (size_t i = 0; i < PL_COUNT(state_name); i++)
+		put(arg, state_name[i], in[i]);
+	put(arg, "implicit_closes", s->state.implicit_closes);
+	for (int i = 0; i < ZNS_REFUSALS; i++)
+		put(arg, refusal[i], s->state.refused[i]);
+	put(arg, "zrwa_zones_used", s->state.areas_used);
+	put(arg, "zrwa_written_bytes", zns_bytes(s, s->state.area_writes));
+	put(arg, "zrwa_overwritten_bytes", zns_bytes(s, s->state.area_overwrites));
+	put(arg, "zrwa_flushed_bytes", zns_bytes(s, s->state.area_flushed));
+	put(arg, "zrwa_implicit_flushes", s->state.area_implicit_flushes);
+	put(arg, "finish_padded_bytes", zns_bytes(s, s->state.padded));
+	put(arg, "erase_suspensions", s->suspensions);
+	put(arg, "write_buffer_stalls", s->stalls);
+	put(arg, "write_buffer_read_parts", s->buffer_reads);
+}
+
 /* ---- opening ---- */
+
+/* option, type, default, least, greatest, help; the times are members of struct zns_times by the same name */
+#define ZNS_TIMES(X)                                                                                                   \
+	X(read_ns, NS, "9000", 0, 0, "latency of a read beside die and channel")                                       \
+	X(read_die_ns, NS, "54000", 0, 0, "sensing of a page (or part): the middle page")                              \
+	X(read_spread_ns, NS, "9000", 0, 0, "so much less for a lower page and more for an upper one")                 \
+	X(read_gap_ns, NS, "2288", 0, 0, "least time between two reads")                                               \
+	X(read_bytes_per_s, BYTES, "2684354560", 1u << 20, (uint64_t)1 << 40, "all reads together, a second")          \
+	X(channel_bytes_per_s, BYTES, "426666667", 1u << 20, (uint64_t)1 << 40, "reads of a channel, a second")        \
+	X(write_ns, NS, "9700", 0, 0, "latency of a write")                                                            \
+	X(append_ns, NS, "13100", 0, 0, "latency of an append")                                                        \
+	X(write_ns_per_kib, NS, "425", 0, 1000000, "and of both for each KiB")                                         \
+	X(first_write_ns, NS, "2000", 0, 0, "and of a write that opens its zone")                                      \
+	X(first_append_ns, NS, "3000", 0, 0, "and of an append that does")                                             \
+	X(write_gap_ns, NS, "5376", 0, 0, "least time between two writes, all zones together")                         \
+	X(append_gap_ns, NS, "7500", 0, 0, "least time between two appends, all zones together")                       \
+	X(write_bytes_per_s, BYTES, "1205862400", 1u << 20, (uint64_t)1 << 40,                                         \
+		"all writes and appends together, a second")                                                           \
+	X(write_buffer_bytes, BYTES, "983040", 0, (uint64_t)1 << 40, "of a zone: written and not programmed")          \
+	X(program_ns, NS, "561000", 0, 0, "a die programs stripe_bytes")                                               \
+	X(command_ns, NS, "2300", 0, 0, "a command that does nothing: rejected, or reset of an empty zone")            \
+	X(open_ns, NS, "9600", 0, 0, "zone open")                                                                      \
+	X(close_ns, NS, "11000", 0, 0, "zone close")                                                                   \
+	X(flush_ns, NS, "9600", 0, 0, "flush of a random write area, beside its programs (assumed: as open)")          \
+	X(sync_ns, NS, "10000", 0, 0, "sync (assumed: the drive's memory is protected against power cuts)")            \
+	X(reset_ns, NS, "1650000", 0, 0, "reset of a zone that is not empty")                                          \
+	X(reset_erase_ns, NS, "0", 0, 0, "and on its dies, if anything was written")                                   \
+	X(reset_full_ns, NS, "14000000", 0, 0, "and for reset_full_bytes; else by w or sqrt(w) of it, see sim_zns.c")  \
+	X(reset_full_bytes, BYTES, "1129316352", 4096, (uint64_t)1 << 50, "w = what was written / this")               \
+	X(erase_setback_ns, NS, "700000", 0, 0, "what an interrupted erase has to do again, at most")                  \
+	X(finish_empty_ns, NS, "13500", 0, 0, "finish of a zone that holds nothing")                                   \
+	X(finish_bytes_per_s, BYTES, "1240000000", 1u << 20, (uint64_t)1 << 40,                                        \
+		"finish of another: the rest of its capacity, a second")
 
 static const struct pl_opt zns_opts[] = {
 	{"zone_bytes", PL_OPT_BYTES, "16777216", 4096, (uint64_t)1 << 40, NULL, "distance between the starts of zones"},
 	{"zone_capacity_bytes", PL_OPT_BYTES, "0", 0, 0, NULL, "what can be written of a zone; 0: all of it"},
 	{"max_open", PL_OPT_U64, "14", 0, 1u << 20, NULL, "zones that may be open; 0: no limit"},
 	{"max_active", PL_OPT_U64, "14", 0, 1u << 20, NULL, "zones that may be open or closed; 0: no limit"},
-	{"dies", PL_OPT_U64, "32", 1, 4096, NULL, "dies that reads are spread over"},
+	{"zrwa_bytes", PL_OPT_BYTES, "0", 0, (uint64_t)1 << 30, NULL, "random write area of a zone; 0: none"},
+	{"zrwa_flush_bytes", PL_OPT_BYTES, "16384", 512, (uint64_t)1 << 30, NULL,
+		"the write pointer of a zone with such an area moves by so much"},
+	{"zrwa_zones", PL_OPT_U64, "0", 0, 1u << 20, NULL, "zones that may have one at a time; 0: max_active"},
+	{"dies", PL_OPT_U64, "32", 1, 4096, NULL, "dies of the drive"},
+	{"channels", PL_OPT_U64, "8", 1, 4096, NULL, "channels that the dies share"},
+	{"dies_per_zone", PL_OPT_U64, "0", 0, 4096, NULL, "dies that a zone is spread over; 0: all"},
 	{"stripe_bytes", PL_OPT_BYTES, "98304", 512, 1u << 30, NULL,
-		"consecutive bytes of a zone on one die; rounded up to blocks"},
-	{"read_ns", PL_OPT_NS, "20000", 0, 0, NULL, "latency of a read beside the flash"},
-	{"read_die_ns", PL_OPT_NS, "43000", 0, 0, NULL, "time of a die for a read"},
-	{"read_ns_per_kib", PL_OPT_NS, "2400", 0, 1000000, NULL, "and for each KiB of it"},
-	{"read_bytes_per_s", PL_OPT_BYTES, "2684354560", 1u << 20, (uint64_t)1 << 40, NULL,
-		"all reads together, a second"},
-	{"write_ns", PL_OPT_NS, "11300", 0, 0, NULL, "least time of a write at its zone"},
-	{"write_gap_ns", PL_OPT_NS, "5400", 0, 0, NULL, "least time between two writes, all zones together"},
-	{"append_ns", PL_OPT_NS, "14800", 0, 0, NULL, "least latency of an append"},
-	{"append_gap_ns", PL_OPT_NS, "7500", 0, 0, NULL, "least time between two appends, all zones together"},
-	{"write_bytes_per_s", PL_OPT_BYTES, "1234803098", 1u << 20, (uint64_t)1 << 40, NULL,
-		"all writes and appends together, a second"},
-	{"command_ns", PL_OPT_NS, "2300", 0, 0, NULL,
-		"a command that does nothing: rejected, or reset of an empty zone"},
-	{"open_ns", PL_OPT_NS, "9600", 0, 0, NULL, "zone open"},
-	{"close_ns", PL_OPT_NS, "11000", 0, 0, NULL, "zone close"},
-	{"reset_ns", PL_OPT_NS, "1600000", 0, 0, NULL, "zone reset, if anything was written"},
-	{"reset_ns_per_mib", PL_OPT_NS, "13185", 0, 0, NULL, "and for each MiB that was written (15.8 ms at 1077 MiB)"},
-	{"finish_empty_ns", PL_OPT_NS, "13500", 0, 0, NULL, "finish of an empty zone"},
-	{"finish_bytes_per_s", PL_OPT_BYTES, "1240000000", 1u << 20, (uint64_t)1 << 40, NULL,
-		"finish of another: the rest of its capacity, a second"},
-	{"sync_ns", PL_OPT_NS, "10000", 0, 0, NULL,
-		"sync (assumed: the drive's memory is protected against power cuts)"},
-	{NULL, PL_OPT_U64, NULL, 0, 0, NULL, NULL},
+		"consecutive bytes of a zone on one die, programmed together; rounded up to blocks"},
+	{"page_bytes", PL_OPT_BYTES, "32768", 512, 1u << 30, NULL, "what a die senses at a time; rounded up to blocks"},
+	{"read_only_resets", PL_OPT_U64, "0", 0, 1u << 30, NULL,
+		"wear: after about so many resets a zone's next write makes it read only; 0: never"},
+	{"offline_resets", PL_OPT_U64, "0", 0, 1u << 30, NULL,
+		"wear: after about so many resets a zone's next reset takes it offline; 0: never"},
+#define X(name, type, value, least, greatest, help) {#name, PL_OPT_##type, value, least, greatest, NULL, help},
+	ZNS_TIMES(X)
+#undef X
+		{NULL, PL_OPT_U64, NULL, 0, 0, NULL, NULL},
 };
 
-static int zns_geometry(struct dev_caps *caps, const struct dev_args *a, struct pl_fault *f)
+static int zns_geometry(struct dev_caps *caps, struct zns_limits *l, const struct dev_args *a, struct pl_fault *f)
 {
 	uint64_t zone_bytes = pl_conf_u64(a->conf, "sim_zns.zone_bytes");
 	uint64_t capacity_bytes = pl_conf_u64(a->conf, "sim_zns.zone_capacity_bytes");
+	uint64_t area_bytes = pl_conf_u64(a->conf, "sim_zns.zrwa_bytes");
+	uint64_t granule_bytes = pl_conf_u64(a->conf, "sim_zns.zrwa_flush_bytes");
 	*caps = (struct dev_caps){
 		.block_bytes = a->block_bytes,
 		.atomic_blocks = 1,
@@ -629,7 +477,10 @@ static int zns_geometry(struct dev_caps *caps, const struct dev_args *a, struct 
 		.max_open = (uint32_t)pl_conf_u64(a->conf, "sim_zns.max_open"),
 		.max_active = (uint32_t)pl_conf_u64(a->conf, "sim_zns.max_active"),
 		.append = true,
+		.zrwa_blocks = (uint32_t)(area_bytes / a->block_bytes),
+		.zrwa_flush_blocks = area_bytes ? (uint32_t)(granule_bytes / a->block_bytes) : 0,
 		.simulated = true,
+		.contentless = a->contentless,
 	};
 	caps->capacity_blocks = caps->zones * caps->zone_blocks;
 	if (zone_bytes % a->block_bytes || capacity_bytes % a->block_bytes)
@@ -641,59 +492,97 @@ static int zns_geometry(struct dev_caps *caps, const struct dev_args *a, struct 
 		return pl_fault_set(f, PL_INVALID,
 			"sim_zns.zone_capacity_bytes = %" PRIu64 " exceeds sim_zns.zone_bytes = %" PRIu64,
 			capacity_bytes, zone_bytes);
-	if (caps->zones == 0)
+	if (caps->zones == 0 || caps->zones >= ZNS_NONE)
 		return pl_fault_set(f, PL_INVALID,
-			"sim_zns: a capacity of %" PRIu64 " bytes holds no zone of %" PRIu64
-			" bytes; make sim_zns.zone_bytes smaller",
-			a->capacity_bytes, zone_bytes);
+			"sim_zns: a capacity of %" PRIu64 " bytes holds %s zones of %" PRIu64
+			" bytes; make sim_zns.zone_bytes %s",
+			a->capacity_bytes, caps->zones ? "too many" : "no", zone_bytes,
+			caps->zones ? "larger" : "smaller");
 	if (caps->max_active && (!caps->max_open || caps->max_open > caps->max_active))
 		return pl_fault_set(f, PL_INVALID,
 			"sim_zns: max_open = %" PRIu32 " must not exceed max_active = %" PRIu32
 			" (0: no limit): an open zone is active",
 			caps->max_open, caps->max_active);
+	if (area_bytes &&
+		(granule_bytes % a->block_bytes || area_bytes % granule_bytes ||
+			caps->zone_capacity % caps->zrwa_flush_blocks || caps->zrwa_blocks > caps->zone_capacity ||
+			caps->zrwa_blocks > DEV_REQ_BLOCKS_MAX / 2))
+		return pl_fault_set(f, PL_INVALID,
+			"sim_zns.zrwa_flush_bytes = %" PRIu64 " must be a multiple of the block of %" PRIu32
+			" bytes and divide sim_zns.zrwa_bytes = %" PRIu64
+			" and the zone's capacity, which the area must not exceed",
+			granule_bytes, a->block_bytes, area_bytes);
+	uint64_t areas = pl_conf_u64(a->conf, "sim_zns.zrwa_zones");
+	areas = areas ? areas : caps->max_active ? caps->max_active : caps->zones;
+	*l = (struct zns_limits){
+		.zones = caps->zones,
+		.capacity = caps->zone_capacity,
+		.max_open = caps->max_open,
+		.max_active = caps->max_active,
+		.areas = area_bytes ? (uint32_t)pl_min64(areas, caps->zones) : 0,
+		.area_blocks = caps->zrwa_blocks,
+		.granule = caps->zrwa_flush_blocks,
+		.read_only_resets = pl_conf_u64(a->conf, "sim_zns.read_only_resets"),
+		.offline_resets = pl_conf_u64(a->conf, "sim_zns.offline_resets"),
+		.seed = a->seed,
+	};
 	return PL_OK;
 }
 
-static void zns_times(struct sim_zns *s, const struct pl_conf *c)
+static int zns_times(struct sim_zns *s, const struct dev_args *a, struct pl_fault *f)
 {
-	s->read_ns = pl_conf_u64(c, "sim_zns.read_ns");
-	s->read_die_ns = pl_conf_u64(c, "sim_zns.read_die_ns");
-	s->read_ns_per_kib = pl_conf_u64(c, "sim_zns.read_ns_per_kib");
-	s->read_bytes_per_s = pl_conf_u64(c, "sim_zns.read_bytes_per_s");
-	s->write_ns = pl_conf_u64(c, "sim_zns.write_ns");
-	s->write_gap_ns = pl_conf_u64(c, "sim_zns.write_gap_ns");
-	s->append_ns = pl_conf_u64(c, "sim_zns.append_ns");
-	s->append_gap_ns = pl_conf_u64(c, "sim_zns.append_gap_ns");
-	s->write_bytes_per_s = pl_conf_u64(c, "sim_zns.write_bytes_per_s");
-	s->command_ns = pl_conf_u64(c, "sim_zns.command_ns");
-	s->open_ns = pl_conf_u64(c, "sim_zns.open_ns");
-	s->close_ns = pl_conf_u64(c, "sim_zns.close_ns");
-	s->reset_ns = pl_conf_u64(c, "sim_zns.reset_ns");
-	s->reset_ns_per_mib = pl_conf_u64(c, "sim_zns.reset_ns_per_mib");
-	s->finish_empty_ns = pl_conf_u64(c, "sim_zns.finish_empty_ns");
-	s->finish_bytes_per_s = pl_conf_u64(c, "sim_zns.finish_bytes_per_s");
-	s->sync_ns = pl_conf_u64(c, "sim_zns.sync_ns");
+#define X(name, type, value, least, greatest, help) s->t.name = pl_conf_u64(a->conf, "sim_zns." #name);
+	ZNS_TIMES(X)
+#undef X
+	s->unit_blocks = (uint32_t)pl_div_up(pl_conf_u64(a->conf, "sim_zns.stripe_bytes"), a->block_bytes);
+	s->page_blocks = (uint32_t)pl_div_up(pl_conf_u64(a->conf, "sim_zns.page_bytes"), a->block_bytes);
+	s->dies = (uint32_t)pl_conf_u64(a->conf, "sim_zns.dies");
+	s->channels = (uint32_t)pl_conf_u64(a->conf, "sim_zns.channels");
+	s->dies_per_zone = (uint32_t)pl_conf_u64(a->conf, "sim_zns.dies_per_zone");
+	if (!s->dies_per_zone)
+		s->dies_per_zone = s->dies;
+	if (s->dies_per_zone > s->dies)
+		return pl_fault_set(f, PL_INVALID,
+			"sim_zns.dies_per_zone = %" PRIu32 " exceeds sim_zns.dies = %" PRIu32, s->dies_per_zone,
+			s->dies);
+	if (s->t.read_spread_ns > s->t.read_die_ns)
+		return pl_fault_set(f, PL_INVALID,
+			"sim_zns.read_spread_ns = %" PRIu64 " exceeds sim_zns.read_die_ns = %" PRIu64,
+			s->t.read_spread_ns, s->t.read_die_ns);
+	return PL_OK;
 }
 
-static void zns_close(struct dev *d)
+static void zns_close_device(struct dev *d)
 {
 	struct sim_zns *s = zns_of(d);
 	dev_content_deinit(&s->content);
+	zns_state_deinit(&s->state);
 	dev_heap_deinit(&s->events);
 	dev_heap_deinit(&s->done);
-	free(s->zone);
+	free(s->channel_ns);
 	free(s->die);
-	free(s->piece);
+	free(s->head);
+	free(s->job);
 	free(s);
 }
 
-static int zns_open(const struct dev_args *a, struct dev **out, struct pl_fault *f)
+/* The arrays of time, zeroed. */
+static int zns_arrays(struct sim_zns *s)
+{
+	s->channel_ns = calloc(s->channels, sizeof *s->channel_ns);
+	s->die = calloc(s->dies, sizeof *s->die);
+	s->head = calloc(s->dev.caps.zones, sizeof *s->head);
+	return s->channel_ns && s->die && s->head ? PL_OK : PL_NOMEM;
+}
+
+static int zns_open_device(const struct dev_args *a, struct dev **out, struct pl_fault *f)
 {
 	int err = dev_args_check("sim_zns", a, f);
 	if (err)
 		return err;
 	struct dev_caps caps;
-	err = zns_geometry(&caps, a, f);
+	struct zns_limits limits;
+	err = zns_geometry(&caps, &limits, a, f);
 	if (err)
 		return err;
 	struct sim_zns *s = calloc(1, sizeof *s);
@@ -701,21 +590,69 @@ static int zns_open(const struct dev_args *a, struct dev **out, struct pl_fault 
 		return pl_fault_set(f, PL_NOMEM, "device sim_zns: out of memory");
 	s->dev.ops = &dev_sim_zns;
 	s->dev.caps = caps;
-	s->stripe_blocks = (uint32_t)pl_div_up(pl_conf_u64(a->conf, "sim_zns.stripe_bytes"), a->block_bytes);
-	s->dies = (uint32_t)pl_conf_u64(a->conf, "sim_zns.dies");
-	s->free_piece = NONE;
-	zns_times(s, a->conf);
-	err = dev_content_init(&s->content, caps.block_bytes, caps.capacity_blocks);
-	if (!err) /* a die and a zone's head have one event at most */
-		err = dev_heap_reserve(&s->events, s->dies + caps.zones);
-	s->zone = calloc(caps.zones, sizeof *s->zone);
-	s->die = calloc(s->dies, sizeof *s->die);
-	if (err || !s->zone || !s->die) {
-		zns_close(&s->dev);
-		return pl_fault_set(f, PL_NOMEM, "device sim_zns: no memory for %" PRIu64 " zones", caps.zones);
+	s->free_job = ZNS_NONE;
+	err = zns_times(s, a, f);
+	if (err)
+		goto out;
+	if (caps.contentless)
+		s->content = (struct dev_content){.block_bytes = caps.block_bytes, .blocks = caps.capacity_blocks};
+	else
+		err = dev_content_init(&s->content, caps.block_bytes, caps.capacity_blocks);
+	if (!err)
+		err = zns_state_init(&s->state, &limits);
+	if (!err)
+		err = zns_arrays(s);
+	if (err) {
+		err = pl_fault_set(f, err, "device sim_zns: no memory for %" PRIu64 " zones", caps.zones);
+		goto out;
 	}
+	s->state.hole = caps.contentless ? NULL : drop_hole;
+	s->state.hole_arg = s;
+	const struct zns_fifo none = {ZNS_NONE, ZNS_NONE};
 	for (uint32_t i = 0; i < s->dies; i++)
-		s->die[i] = (struct die){NONE, NONE, NONE};
+		s->die[i] = (struct zns_die){.reads = none, .programs = none, .erases = none, .current = ZNS_NONE};
+	*out = &s->dev;
+	return PL_OK;
+out:
+	zns_close_device(&s->dev);
+	return err;
+}
+
+/* With nothing in flight no job and no head names a request; programs of the buffer may still be under way. */
+static int zns_clone(struct dev *d, struct dev **out)
+{
+	struct sim_zns *from = zns_of(d);
+	if (from->inflight)
+		return PL_AGAIN;
+	struct sim_zns *s = malloc(sizeof *s);
+	if (!s)
+		return PL_NOMEM;
+	*s = *from;
+	s->content = (struct dev_content){0};
+	s->state = (struct zns_state){0};
+	s->events = s->done = (struct dev_heap){0};
+	s->job = NULL;
+	int err = zns_arrays(s);
+	if (!err)
+		err = dev_content_clone(&s->content, &from->content);
+	if (!err)
+		err = zns_state_clone(&s->state, &from->state);
+	if (!err)
+		err = dev_heap_clone(&s->events, &from->events);
+	if (!err && from->jobs_room) {
+		s->job = malloc(from->jobs_room * sizeof *s->job);
+		err = s->job ? PL_OK : PL_NOMEM;
+	}
+	if (err) {
+		zns_close_device(&s->dev);
+		return err;
+	}
+	s->state.hole_arg = s;
+	memcpy(s->channel_ns, from->channel_ns, s->channels * sizeof *s->channel_ns);
+	memcpy(s->die, from->die, s->dies * sizeof *s->die);
+	memcpy(s->head, from->head, s->dev.caps.zones * sizeof *s->head);
+	if (s->job)
+		memcpy(s->job, from->job, s->jobs_used * sizeof *s->job);
 	*out = &s->dev;
 	return PL_OK;
 }
@@ -723,10 +660,10 @@ static int zns_open(const struct dev_args *a, struct dev **out, struct pl_fault 
 const struct dev_ops dev_sim_zns = {
 	.sequential = true,
 	.name = "sim_zns",
-	.summary = "simulated zoned SSD: NVMe zone states and limits, times of a WD ZN540",
+	.summary = "simulated zoned SSD: NVMe zone states, limits and random write areas, times of a WD ZN540",
 	.opts = zns_opts,
-	.open = zns_open,
-	.close = zns_close,
+	.open = zns_open_device,
+	.close = zns_close_device,
 	.submit = zns_submit,
 	.poll = zns_poll,
 	.next_ns = zns_next_ns,
@@ -735,4 +672,6 @@ const struct dev_ops dev_sim_zns = {
 	.peek = zns_peek,
 	.poke = zns_poke,
 	.poke_zone = zns_poke_zone,
+	.clone = zns_clone,
+	.describe = zns_describe,
 };
