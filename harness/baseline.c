@@ -4,7 +4,7 @@
  *     ci/small placement=zone,run,host_write_bytes,1234
  *
  * Sorted by bytes, so that a change shows as a small diff. Metrics of value 0 are left out; a missing line means 0 where
- * the phase has other lines. The phases of verification are left out. `label,end,digest,<hex>` stands for these and for
+ * the phase has other lines. Device runs have one phase, `device`. The phases of verification are left out. `label,end,digest,<hex>` stands for these and for
  * everything that is not a metric. */
 #include "harness/command.h"
 #include "results/metrics.h"
@@ -53,7 +53,13 @@ static void run_lines(const struct res_run *r, struct lines *out)
 		if (*p == ',')
 			*p = ';';
 	for (size_t i = 0; i < json_array_size(r->rows); i++) {
-		const json_t *row = json_array_get(r->rows, i);
+		json_t *row = json_array_get(r->rows, i);
+		const char *key;
+		json_t *value;
+		if (strcmp(res_text(row, "row"), "device") == 0)
+			json_object_foreach(row, key, value) if (json_is_integer(value) && json_integer_value(value))
+				lines_add(out, lab_printf("%s,device,%s", label, key),
+					lab_printf("%" PRIu64, (uint64_t)json_integer_value(value)));
 		if (strcmp(res_text(row, "row"), "phase") != 0 || strncmp(res_text(row, "phase"), "verify", 6) == 0)
 			continue;
 		for (size_t m = 0; m < res_metrics(); m++) {
@@ -161,7 +167,8 @@ static bool has_label(const struct lines *l, const char *key)
 static void differs(struct compare *c, const char *key, const char *before, const char *after)
 {
 	const char *name = strrchr(key, ',') + 1, *verdict = "";
-	const struct res_metric *m = res_metric_find(name);
+	bool device = name - key >= 8 && strncmp(name - 8, ",device,", 8) == 0;
+	const struct res_metric *m = device ? res_device_metric(name) : res_metric_find(name);
 	if (!m) {
 		c->digests++;
 		return;

@@ -15,17 +15,27 @@
 #include <string.h>
 
 const struct command commands[] = {
-	{"list", cmd_list, "list [--matrix [--json]] [--options]",
+	{"list", cmd_list, "list [--matrix [--json]] [--options] [--profiles]",
 		"axes, choices and why one is unavailable; --matrix: which combinations are legal, and why the others "
-		"are not; --options: every key"},
+		"are not; --options: every key; --profiles: devices by name"},
 	{"expand", cmd_expand, "expand EXP [--format words|tsv|json]",
 		"the runs of an experiment, one canonical line each"},
 	{"run", cmd_run,
 		"run EXP [--index K | --shard I/N] [--simulated] [--jobs N] [--out DIR] [-v]\n"
-		"    run --set KEY=VALUE ... [-P FILE] [-p NAME=VALUE] [--keep DIR] [--out DIR]",
+		"    run --set KEY=VALUE ... [--profile P] [-P FILE] [-p NAME=VALUE] [--keep DIR] [--out DIR]",
 		"run an experiment (finished runs are not repeated), or a single run"},
+	{"calibrate", cmd_calibrate,
+		"calibrate --path FILE|DIRECTORY|DEVICE [--size BYTES] [--out PROFILE.ini] [--quick] [--buffered]\n"
+		"    [--force] [--destroy]",
+		"measure a place of this machine and write a device profile; a block device is overwritten"},
 	{"report", cmd_report, "report EXP", "results as a table; draws the page if plots/ and python are there"},
 	{"check", cmd_check, "check STORE", "open and verify a store that `run --keep` left"},
+	{"device", cmd_device,
+		"device [--profile P] [--set KEY=VALUE ...] [--pattern P] [--utilisation U] [--until steady|PAGES|Nx] "
+		"[--json]\n"
+		"    device [--profile P] [--set KEY=VALUE ...] --op OP [--size S] [--qd N] [--count N] [--json]",
+		"a simulated device without the engine: its write amplification, or the times of its requests; --help "
+		"tells all"},
 	{"workload", cmd_workload,
 		"workload [--set KEY=VALUE ...] [-P FILE] [-p NAME=VALUE] [--phase load|run] --print N | --histogram "
 		"[--draws N]",
@@ -290,6 +300,8 @@ int pagelab_main(int argc, char **argv)
 		if (strcmp(c->name, argv[1]) == 0) {
 			if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
 				printf("    %s\n        %s\n", c->usage, c->help);
+				if (c->run == cmd_device)
+					printf("\n%s", device_help);
 				return LAB_OK;
 			}
 			int code = c->run(argc - 2, argv + 2);

@@ -32,6 +32,9 @@ int cmd_workload(int argc, char **argv);
 int cmd_baseline(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_digest(int argc, char **argv);
+int cmd_device(int argc, char **argv);
+int cmd_calibrate(int argc, char **argv);
+extern const char device_help[]; /* what `pagelab device --help` says beyond the table of commands */
 
 struct command {
 	const char *name;

@@ -3,7 +3,7 @@
  *     format, open | load | settle (checkpoint) | warm | run | verify | reopen (close, open) | verify_again | close
  *
  * Each phase gives a phase row (differences of all counters over it), and those that issue operations give hist and
- * series rows. The first thing that goes wrong ends the run: the rows so far stay, the end row says failed and why.
+ * series rows. A device run has no phases: it gives a device row, hist rows and a derived row. The first thing that goes wrong ends the run: the rows so far stay, the end row says failed and why.
  *
  * Invariants:
  *  1. A file that ends with status ok was verified as far as the spec asks.
@@ -12,6 +12,7 @@
 #include "harness/execute.h"
 
 #include "harness/device_file.h"
+#include "harness/device_rows.h"
 #include "harness/driver.h"
 #include "harness/facts.h"
 #include "harness/options.h"
@@ -28,6 +29,7 @@
 
 struct exec {
 	const struct exec_args *a;
+	struct device_result device; /* of a device run, which has nothing else of this */
 	const struct spec *s;
 	struct exec_state *state;
 	struct pl_conf conf; /* the spec's, with what follows from the workload */
@@ -85,11 +87,11 @@ static json_t *run_row(const struct exec *x)
 		RES_SCHEMA_VERSION, "experiment", s->experiment, "group", s->group, "index", (json_int_t)s->index,
 		"label", s->label, "run_id", s->run_id, "seed", (json_int_t)s->seed, "simulated",
 		(int)(x->d.dev ? x->d.dev->caps.simulated : s->simulated));
-	if (x->d.dev)
-		(void)json_object_update_new(
-			row, json_pack("{s:b, s:i, s:I}", "punch", (int)x->d.dev->caps.punch, "block_bytes",
-				     (int)x->d.dev->caps.block_bytes, "device_bytes",
-				     (json_int_t)(x->d.dev->caps.capacity_blocks * x->d.dev->caps.block_bytes)));
+	const struct dev_caps *caps = x->d.dev ? &x->d.dev->caps : &x->device.caps;
+	if (caps->block_bytes)
+		(void)json_object_update_new(row,
+			json_pack("{s:b, s:i, s:I}", "punch", (int)caps->punch, "block_bytes", (int)caps->block_bytes,
+				"device_bytes", (json_int_t)(caps->capacity_blocks * caps->block_bytes)));
 	(void)json_object_set_new(row, "choices", choices);
 	(void)json_object_set_new(row, "sweep", words_object(s->sweep, s->sweeps));
 	(void)json_object_set_new(row, "spec", words_object(s->word, s->words));
@@ -325,6 +327,36 @@ static int all_phases(struct exec *x)
 	return err;
 }
 
+/* ---- a device run */
+
+static bool on_device_progress(void *arg, const char *phase, uint64_t done, uint64_t of, uint64_t elapsed_ns)
+{
+	struct exec *x = arg;
+	lab_copy(x->state->phase, sizeof x->state->phase, phase);
+	return on_progress(x, done, of, elapsed_ns);
+}
+
+static int run_device(struct exec *x)
+{
+	struct device_run_args a = {.conf = x->s->conf, .progress = on_device_progress, .arg = x};
+	int err = device_run(&a, &x->device, &x->f);
+	x->d.simulated = true;
+	x->state->operations = x->device.submitted;
+	x->state->run_ns = x->device.wall_ns;
+	return err;
+}
+
+static void device_rows(struct exec *x)
+{
+	res_row(x->out, device_row_exact(&x->device), true);
+	for (int op = 0; x->device.timed && op < DEV_OPS; op++) {
+		json_t *row = device_row_hist(&x->device, op);
+		if (row)
+			res_row(x->out, row, true);
+	}
+	res_row(x->out, device_row_derived(&x->device, x->s->conf), false);
+}
+
 /* ---- the run */
 
 static int check_phases(struct exec *x)
@@ -431,6 +463,7 @@ static void tear_down(struct exec *x)
 		wl_close(x->d.wl);
 	expected_free(&x->expected);
 	pl_conf_free(&x->conf);
+	device_result_free(&x->device);
 	if (x->scratch)
 		(void)unlink(x->scratch);
 	free(x->path);
@@ -492,10 +525,12 @@ void exec_run(const struct exec_args *a, struct exec_state *state)
 	if (a->spec->skip_err)
 		err = pl_fault_set(&x.f, PL_UNSUPPORTED, "%s", a->spec->skip);
 	else
-		err = set_up(&x);
+		err = a->spec->device_run ? run_device(&x) : set_up(&x);
 	res_row(x.out, run_row(&x), true);
 	res_row(x.out, facts_host_row(x.path && !err ? x.path : a->directory, x.path), false);
-	if (!err)
+	if (!err && a->spec->device_run)
+		device_rows(&x);
+	else if (!err)
 		err = all_phases(&x);
 	if (!err)
 		err = close_store(&x);

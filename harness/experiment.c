@@ -11,7 +11,10 @@
  * Leaves out: nested presets beyond 8 levels, several values of verbatim keys. */
 #include "harness/experiment.h"
 
+#include "harness/device_run.h"
+#include "harness/expect.h"
 #include "harness/options.h"
+#include "harness/profile.h"
 #include "harness/util.h"
 
 #include <ctype.h>
@@ -147,6 +150,15 @@ static char *trim(char *s)
 	return s;
 }
 
+static int check_profile(const char *name, struct pl_fault *f)
+{
+	struct profile p;
+	int err = profile_load(name, &p, f);
+	if (!err)
+		profile_free(&p);
+	return err;
+}
+
 /* One value of the sweep: check it, and keep its canonical text. */
 static int add_value(struct source *s, struct dim *d, const char *value)
 {
@@ -154,7 +166,11 @@ static int add_value(struct source *s, struct dim *d, const char *value)
 	char canonical[4096];
 	if (!*value)
 		return fail(s, s->key_line, "%s: a value is missing", d->key);
+	if (strncmp(d->key, "device.", 7) == 0 && device_run_check_value(d->key + 7, value, &f))
+		return fail(s, s->key_line, "device.%s", f.text);
 	if (pl_conf_set(&s->p->known, d->key, value, &f))
+		return fail(s, s->key_line, "%s", f.text);
+	if (strcmp(d->key, "profile") == 0 && check_profile(value, &f))
 		return fail(s, s->key_line, "%s", f.text);
 	lab_copy(canonical, sizeof canonical, pl_conf_str(&s->p->known, d->key));
 	for (size_t i = 0; i < d->values; i++)
@@ -235,11 +251,14 @@ static int flush_key(struct source *s)
 	if (!s->key)
 		return p->err;
 	char *key = s->key, *value = s->value;
+	struct pl_fault f = {0};
 	s->key = s->value = NULL;
 	if (p->err)
 		;
 	else if (is_hint(key))
 		spec_word_add(&p->e->hint, &p->e->hints, key, value);
+	else if (strncmp(key, "expect.", 7) == 0 && claim_check(value, &p->known, NULL, &f))
+		(void)fail(s, s->key_line, "%s: %s", key, f.text);
 	else if (strncmp(key, "expect.", 7) == 0)
 		spec_word_add(&p->group[s->at].expect, &p->group[s->at].expects, key + 7, value);
 	else if (strcmp(key, "use") == 0)
@@ -352,7 +371,12 @@ static void add_run(struct parser *p, const struct group *g, const size_t *at)
 	for (size_t i = 0; i < g->dims; i++)
 		if (pl_conf_set(&conf, g->dim[i].key, g->dim[i].value[at[i]], &f))
 			abort(); /* every value was accepted before */
+	int err = profile_apply_named(&conf, &f);
 	spec_init(&s, &conf);
+	if (err) { /* read well when the file was parsed; it must have changed since */
+		s.skip_err = PL_INVALID;
+		lab_copy(s.skip, sizeof s.skip, f.text);
+	}
 	pl_conf_free(&conf);
 	if (known_run(e->run, e->runs, s.run_id) || known_run(e->refused, e->refusals, s.run_id)) {
 		e->duplicates++;

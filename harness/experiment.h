@@ -8,6 +8,9 @@
  *     [group]                              adds to the defaults, or sets a key anew
  *     page_bytes = 8k
  *
+ *     run = device                         of a simulated device alone, without the engine: device.* (device_run.h)
+ *     profile = zn540                      sets the keys of harness/devices/zn540.ini that the run does not set itself
+ *
  * Lines that begin with white space continue the line before. # and ; begin comments. */
 #ifndef PL_HARNESS_EXPERIMENT_H
 #define PL_HARNESS_EXPERIMENT_H

@@ -2,6 +2,7 @@
 #include "harness/command.h"
 #include "harness/experiment.h"
 #include "harness/options.h"
+#include "harness/profile.h"
 #include "variants/registry.h"
 
 #include <inttypes.h>
@@ -42,6 +43,26 @@ static void list_options(void)
 			printf(")\n    %s\n", o->help);
 		}
 	pl_conf_free(&c);
+}
+
+static int list_profiles(void)
+{
+	char **path;
+	size_t n = profile_paths(&path);
+	int code = LAB_OK;
+	for (size_t i = 0; i < n; i++) {
+		struct profile p;
+		struct pl_fault f = {0};
+		if (profile_load(path[i], &p, &f)) {
+			code = lab_error(LAB_USAGE, "%s", f.text);
+		} else {
+			printf("%-16s %s\n", p.name, p.summary);
+			profile_free(&p);
+		}
+		free(path[i]);
+	}
+	free(path);
+	return code;
 }
 
 /* ---- the matrix */
@@ -141,9 +162,9 @@ static void matrix_text(void)
 
 int cmd_list(int argc, char **argv)
 {
-	bool matrix = false, options = false, json = false;
+	bool matrix = false, options = false, json = false, profiles = false;
 	const struct arg args[] = {{.name = "--matrix", .flag = &matrix}, {.name = "--options", .flag = &options},
-		{.name = "--json", .flag = &json}};
+		{.name = "--json", .flag = &json}, {.name = "--profiles", .flag = &profiles}};
 	struct arg_list none = {0};
 	int code = args_parse("list", args, PL_COUNT(args), argc, argv, &none);
 	if (!code && none.n)
@@ -154,7 +175,9 @@ int cmd_list(int argc, char **argv)
 		json ? matrix_json() : matrix_text();
 	if (!code && options)
 		list_options();
-	if (!code && !matrix && !options)
+	if (!code && profiles)
+		code = list_profiles();
+	if (!code && !matrix && !options && !profiles)
 		list_axes();
 	free(none.item);
 	return code;

@@ -5,13 +5,21 @@
 #include "harness/options.h"
 
 #include "engine/kv.h"
+#include "harness/device_run.h"
 #include "variants/registry.h"
 #include "workloads/workload.h"
 
 #include <stdio.h>
 #include <string.h>
 
+static const char *const run_names[] = {"engine", "device", NULL};
+
 const struct pl_opt lab_opts[] = {
+	{"run", PL_OPT_ENUM, "engine", 0, 0, run_names,
+		"what runs: the whole engine, or a simulated device alone (device.*)"},
+	{"profile", PL_OPT_STR, "", 0, 0, NULL,
+		"device profile: a name of `pagelab list --profiles` or a path that ends in .ini; sets what is not "
+		"set"},
 	{"clients", PL_OPT_U64, "16", 1, 65536, NULL, "logical clients, each with at most one operation in flight"},
 	{"seed", PL_OPT_U64, "1", 0, 0, NULL, "seed of workload, device and store; the unit of replication"},
 	{"target_ops_per_second", PL_OPT_U64, "0", 0, 1000000000, NULL,
@@ -42,6 +50,7 @@ void lab_conf_init(struct pl_conf *c)
 	pl_conf_init(c);
 	pl_conf_declare(c, "", lab_opts);
 	pl_conf_declare(c, "", kv_opts);
+	pl_conf_declare(c, "device", device_run_opts);
 	reg_declare(c);
 	wl_declare(c);
 }

@@ -1,8 +1,9 @@
 /* report.c - `pagelab report`: the table of an experiment's results on the terminal, from the result files alone; and the
- * drawn page, if plots/report.py and a python are there.
+ * drawn page, if plots/report.py and a python are there. Exits 1 if a judged claim fails (harness/expect.h).
  *
  * One line per configuration: the swept keys, then medians over seeds of ratios that were computed per run. */
 #include "harness/command.h"
+#include "harness/expect.h"
 #include "results/reader.h"
 
 #include <errno.h>
@@ -16,6 +17,13 @@
 #include <unistd.h>
 
 #define PYTHON "/usr/bin/python3"
+
+struct measure;
+struct table { /* of engine runs or of device runs */
+	const struct measure *measure;
+	size_t n;
+	bool device;
+};
 
 struct row {
 	const char **cell;
@@ -69,12 +77,70 @@ static double m_hits(const json_t *p)
 	return ratio(res_number(p, "pool_hits"), res_number(p, "pool_hits") + res_number(p, "pool_misses")) * 100;
 }
 
-static const struct {
+/* Of device runs: the derived row, and for latencies the operation that was asked for. */
+static double real_of(const json_t *row, const char *key)
+{
+	const json_t *v = json_object_get(row, key);
+	return json_is_number(v) ? json_number_value(v) : -1;
+}
+static double m_amplification(const json_t *row)
+{
+	return real_of(row, "write_amplification");
+}
+static double m_effective(const json_t *row)
+{
+	return real_of(row, "utilisation_effective");
+}
+static double m_fifo(const json_t *row)
+{
+	return real_of(row, "formula_fifo");
+}
+static double m_greedy(const json_t *row)
+{
+	return real_of(row, "formula_greedy");
+}
+static double m_device_kops(const json_t *row)
+{
+	double v = real_of(row, "operations_per_second");
+	return v < 0 ? v : v / 1e3;
+}
+static double m_bandwidth(const json_t *row)
+{
+	return real_of(row, "bandwidth_mib_per_s");
+}
+/* The mean or p99 of the only operation, of mixed runs that of the reads. */
+static double of_operation(const json_t *row, const char *ending)
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach((json_t *)row, key, value)
+	{
+		size_t n = strlen(key), end = strlen(ending);
+		if (n > end && strcmp(key + n - end, ending) == 0)
+			return json_number_value(value);
+	}
+	return -1;
+}
+static double m_mean(const json_t *row)
+{
+	return of_operation(row, "_latency_mean_us");
+}
+static double m_p99(const json_t *row)
+{
+	return of_operation(row, "_latency_p99_us");
+}
+
+struct measure {
 	const char *name;
-	double (*of)(const json_t *phase);
-} measure[] = {{"kops/s", m_kops}, {"read p99 us", m_read}, {"write p99 us", m_update}, {"WA engine", m_engine},
-	{"WA device", m_device}, {"space amp", m_space}, {"hits %", m_hits}};
-#define MEASURES PL_COUNT(measure)
+	double (*of)(const json_t *row);
+};
+static const struct measure of_device[] = {{"WA", m_amplification}, {"u effective", m_effective},
+	{"FIFO theory", m_fifo}, {"greedy theory", m_greedy}, {"kops/s", m_device_kops}, {"MiB/s", m_bandwidth},
+	{"mean us", m_mean}, {"p99 us", m_p99}};
+static const struct measure of_engine[] = {{"kops/s", m_kops}, {"read p99 us", m_read}, {"write p99 us", m_update},
+	{"WA engine", m_engine}, {"WA device", m_device}, {"space amp", m_space}, {"hits %", m_hits}};
+#define MEASURES 8 /* most of the two */
+_Static_assert(PL_COUNT(of_device) <= MEASURES && PL_COUNT(of_engine) <= MEASURES, "rows have room for all measures");
 
 /* ---- the table */
 
@@ -128,21 +194,30 @@ static bool same_row(const struct row *row, const struct res_run *r, const struc
 	return true;
 }
 
-static void row_add(struct row *row, const json_t *phase)
+static void row_add(struct row *row, const struct table *t, const json_t *phase)
 {
 	row->value = lab_realloc(row->value, (row->seeds + 1) * MEASURES * sizeof *row->value);
-	for (size_t m = 0; m < MEASURES; m++)
-		row->value[row->seeds * MEASURES + m] = measure[m].of(phase);
+	for (size_t m = 0; m < t->n; m++)
+		row->value[row->seeds * MEASURES + m] = t->measure[m].of(phase);
 	row->seeds++;
 }
 
-static size_t rows_of(const struct res_runs *runs, const struct arg_list *columns, struct row **out)
+static const json_t *row_named(const struct res_run *r, const char *kind)
+{
+	for (size_t i = 0; i < json_array_size(r->rows); i++)
+		if (strcmp(res_text(json_array_get(r->rows, i), "row"), kind) == 0)
+			return json_array_get(r->rows, i);
+	return NULL;
+}
+
+static size_t rows_of(
+	const struct res_runs *runs, const struct table *t, const struct arg_list *columns, struct row **out)
 {
 	struct row *rows = NULL;
 	size_t n = 0;
 	for (size_t i = 0; i < runs->n; i++) {
 		const struct res_run *r = &runs->run[i];
-		const json_t *phase = res_phase(r, "run");
+		const json_t *phase = t->device ? row_named(r, "derived") : res_phase(r, "run");
 		size_t k = 0;
 		if (!ended_with(r, "ok") || !phase)
 			continue;
@@ -156,7 +231,7 @@ static size_t rows_of(const struct res_runs *runs, const struct arg_list *column
 				rows[n].cell[c + 1] = cell_of(r, columns->item[c]);
 			n++;
 		}
-		row_add(&rows[k], phase);
+		row_add(&rows[k], t, phase);
 	}
 	*out = rows;
 	return n;
@@ -175,7 +250,17 @@ static void format_measure(char *out, size_t cap, const struct row *row, size_t 
 		(void)snprintf(out, cap, v[0] >= 1000 ? "%.0f" : v[0] >= 100 ? "%.1f" : "%.2f", median(v, n));
 }
 
-static void print_table(const struct row *rows, size_t n, const struct arg_list *columns)
+/* Device runs are of two kinds that measure different things. */
+static bool any_has(const struct row *rows, size_t n, size_t m)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < rows[i].seeds; k++)
+			if (rows[i].value[k * MEASURES + m] >= 0)
+				return true;
+	return false;
+}
+
+static void print_table(const struct table *t, const struct row *rows, size_t n, const struct arg_list *columns)
 {
 	size_t width[64] = {0}, keys = columns->n < 60 ? columns->n : 60;
 	bool grouped = false;
@@ -192,47 +277,50 @@ static void print_table(const struct row *rows, size_t n, const struct arg_list 
 			printf("%-*s  ", (int)width[0], i ? rows[i - 1].cell[0] : "group");
 		for (size_t k = 1; k <= keys; k++)
 			printf("%-*s  ", (int)width[k], i ? rows[i - 1].cell[k] : columns->item[k - 1]);
-		for (size_t m = 0; m < MEASURES; m++) {
+		const char *before = "";
+		for (size_t m = 0; m < t->n; m++) {
+			const char *name = t->measure[m].name;
 			char text[40];
+			if (t->device && !any_has(rows, n, m))
+				continue;
 			if (i)
 				format_measure(text, sizeof text, &rows[i - 1], m);
-			printf("%*s%s", (int)pl_max64(9, strlen(measure[m].name)), i ? text : measure[m].name,
-				m + 1 < MEASURES ? "  " : "\n");
+			printf("%s%*s", before, (int)pl_max64(9, strlen(name)), i ? text : name);
+			before = "  ";
 		}
+		(void)putchar('\n');
 	}
 }
 
-static void print_expectations(const struct res_runs *runs)
+/* Returns whether there was any. */
+static bool print_runs(const struct table *t, const struct res_runs *runs, const struct arg_list *columns)
 {
-	const char *key;
-	json_t *value;
-	struct arg_list seen = {0};
-	for (size_t i = 0; i < runs->n; i++)
-		json_object_foreach(json_object_get(runs->run[i].run, "expect"), key, value)
-		{
-			size_t k = 0;
-			while (k < seen.n && strcmp(seen.item[k], key) != 0)
-				k++;
-			if (k < seen.n)
-				continue;
-			arg_add(&seen, key);
-			printf("expected, %s: %s\n", key, json_string_value(value));
-		}
-	free(seen.item);
+	struct row *rows;
+	size_t n = rows_of(runs, t, columns, &rows);
+	if (n)
+		print_table(t, rows, n, columns);
+	for (size_t i = 0; i < n; i++) {
+		free(rows[i].cell);
+		free(rows[i].value);
+	}
+	free(rows);
+	return n > 0;
 }
 
-static void print_results(const struct res_runs *runs)
+/* Returns how many judged claims failed. */
+static size_t print_results(const struct res_runs *runs)
 {
+	static const struct table engine = {of_engine, PL_COUNT(of_engine), false},
+				  device = {of_device, PL_COUNT(of_device), true};
 	struct arg_list columns = {0};
-	struct row *rows;
 	size_t failed = 0, skipped = 0;
+	struct claim_tally claims;
 	columns_of(runs, &columns);
-	size_t n = rows_of(runs, &columns, &rows);
 	const json_t *hints = json_object_get(runs->run[0].run, "hints");
 	printf("%s%s%s\n", res_text(runs->run[0].run, "experiment"), *res_text(hints, "title") ? ": " : "",
 		res_text(hints, "title"));
-	if (n)
-		print_table(rows, n, &columns);
+	bool engines = print_runs(&engine, runs, &columns);
+	(void)print_runs(&device, runs, &columns);
 	for (size_t i = 0; i < runs->n; i++) {
 		const struct res_run *r = &runs->run[i];
 		skipped += ended_with(r, "skipped");
@@ -243,17 +331,16 @@ static void print_results(const struct res_runs *runs)
 				r->end ? res_text(r->end, "reason") : "the file has no end row");
 		}
 	}
-	printf("%zu runs ok, %zu failed, %zu skipped. Phase run; medians over seeds; WA = write amplification (device: "
-	       "media bytes\n"
-	       "per host byte), space amp = device bytes in use per byte of keys and values.\n",
-		runs->n - failed - skipped, failed, skipped);
-	print_expectations(runs);
-	for (size_t i = 0; i < n; i++) {
-		free(rows[i].cell);
-		free(rows[i].value);
-	}
-	free(rows);
+	printf("%zu runs ok, %zu failed, %zu skipped. ", runs->n - failed - skipped, failed, skipped);
+	if (engines)
+		printf("Phase run; medians over seeds; WA = write amplification (device: media bytes\n"
+		       "per host byte), space amp = device bytes in use per byte of keys and values.\n");
+	else
+		printf("Medians over seeds; WA = write amplification; theory: closed forms for uniform\n"
+		       "overwrites at the effective utilisation.\n");
+	claims_report(runs, stdout, &claims);
 	free(columns.item);
+	return claims.failed;
 }
 
 /* ---- the drawn page */
@@ -348,7 +435,7 @@ int cmd_report(int argc, char **argv)
 		code = lab_error(LAB_FAILED, "%s", f.text);
 	else if (!code) {
 		char *page = lab_printf("%s/report.html", directory);
-		print_results(&runs);
+		code = print_results(&runs) ? LAB_FAILED : LAB_OK;
 		(void)fflush(stdout);
 		if (!is_current(page, &runs) && draw(directory, res_text(runs.run[0].run, "experiment")) != 0)
 			(void)lab_error(LAB_OK, "the table above is complete, but the page could not be drawn");

@@ -13,6 +13,7 @@
 #include "harness/device_file.h"
 #include "harness/execute.h"
 #include "harness/options.h"
+#include "harness/profile.h"
 #include "results/reader.h"
 
 #include <dirent.h>
@@ -359,7 +360,7 @@ static int run_selection(struct session *s, const struct selection *l, size_t jo
 }
 
 struct run_args {
-	const char *index, *shard, *jobs, *out, *keep;
+	const char *index, *shard, *jobs, *out, *keep, *profile;
 	bool simulated, verbose;
 	struct arg_list set, files, properties, exp;
 };
@@ -412,10 +413,18 @@ static int run_single(const struct run_args *a)
 	char *directory = lab_printf("%s/single", a->out);
 	lab_conf_init(&conf);
 	int code = args_set(&conf, &a->set, &a->files, &a->properties);
+	if (!code && a->profile && pl_conf_set(&conf, "profile", a->profile, &f))
+		code = lab_error(LAB_USAGE, "%s", f.text);
+	if (!code && profile_apply_named(&conf, &f))
+		code = lab_error(LAB_USAGE, "%s", f.text);
 	if (!code) {
 		spec_init(&spec, &conf);
-		if (spec.skip_err)
+		if (spec.skip_err && spec.device_run)
+			code = lab_error(spec.skip_err == PL_INVALID ? LAB_USAGE : LAB_SKIPPED, "%s", spec.skip);
+		else if (spec.skip_err)
 			code = lab_error(LAB_SKIPPED, "%s", spec.skip);
+		else if (spec.device_run && a->keep)
+			code = lab_error(LAB_USAGE, "run: a device run leaves no store to keep");
 		else if ((a->keep && keep_prepare(a->keep, &f)) || lab_mkdirs(directory, &f))
 			code = lab_error(LAB_USAGE, "%s", f.text);
 	}
@@ -450,9 +459,10 @@ int cmd_run(int argc, char **argv)
 		{.name = "--jobs", .short_name = "-j", .text = &a.jobs}, {.name = "--out", .text = &a.out},
 		{.name = "--keep", .text = &a.keep}, {.name = "--simulated", .flag = &a.simulated},
 		{.name = "--verbose", .short_name = "-v", .flag = &a.verbose}, {.name = "--set", .list = &a.set},
-		{.name = "-P", .list = &a.files}, {.name = "-p", .list = &a.properties}};
+		{.name = "-P", .list = &a.files}, {.name = "-p", .list = &a.properties},
+		{.name = "--profile", .text = &a.profile}};
 	int code = args_parse("run", options, PL_COUNT(options), argc, argv, &a.exp);
-	bool single = a.set.n || a.files.n || a.properties.n;
+	bool single = a.set.n || a.files.n || a.properties.n || a.profile;
 	lab_catch_signals();
 	if (!code && single && a.exp.n)
 		code = lab_error(LAB_USAGE, "run: an experiment (%s) and --set exclude each other", a.exp.item[0]);

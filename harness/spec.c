@@ -8,6 +8,7 @@
  * Leaves out: a key set to its default stays a word of the text, for a default may change later. */
 #include "harness/spec.h"
 
+#include "harness/device_run.h"
 #include "harness/options.h"
 #include "harness/util.h"
 #include "results/metrics.h"
@@ -43,6 +44,8 @@ static bool is_foreign(const struct spec *s, const char *prefix)
 	bool is_variant = false;
 	if (!*prefix)
 		return false;
+	if (strcmp(prefix, "device") == 0)
+		return !s->device_run;
 	for (int a = 0; a < REG_AXES; a++) {
 		const struct reg_choice *r;
 		if (strcmp(s->axis[a], prefix) == 0)
@@ -51,6 +54,20 @@ static bool is_foreign(const struct spec *s, const char *prefix)
 			is_variant |= strcmp(r->name, prefix) == 0;
 	}
 	return is_variant;
+}
+
+/* Keys without a prefix that a device run knows, and those that are left out of an engine's. */
+static bool concerns(const struct spec *s, const char *key, const char *prefix, const char *value)
+{
+	static const char *const of_devices[] = {"run", "seed", "profile", "device_bytes", "block_bytes"};
+	if (strcmp(key, "profile") == 0 && !*value)
+		return false;
+	if (!s->device_run)
+		return strcmp(key, "run") != 0;
+	for (size_t i = 0; i < PL_COUNT(of_devices); i++)
+		if (strcmp(of_devices[i], key) == 0)
+			return true;
+	return strcmp(prefix, "device") == 0 || strcmp(prefix, s->choice.device->name) == 0;
 }
 
 static int axis_of(const char *key)
@@ -70,13 +87,14 @@ static void make_words(struct spec *s)
 		const struct pl_conf_item *it = &s->conf->items[i];
 		char key[256];
 		lab_option_name(key, sizeof key, it->set, it->opt);
-		if (axis_of(key) >= 0 || lab_is_location(key) || is_foreign(s, it->set->prefix))
+		if (axis_of(key) >= 0 || lab_is_location(key) || is_foreign(s, it->set->prefix) ||
+			!concerns(s, key, it->set->prefix, it->value))
 			continue;
 		workload |= strcmp(key, "workload") == 0;
 		seed |= strcmp(key, "seed") == 0;
 		spec_word_add(&s->word, &s->words, key, it->value);
 	}
-	if (!workload && lab_find_option(s->conf, "workload", NULL))
+	if (!workload && !s->device_run && lab_find_option(s->conf, "workload", NULL))
 		spec_word_add(&s->word, &s->words, "workload", pl_conf_str(s->conf, "workload"));
 	if (!seed)
 		spec_word_add(&s->word, &s->words, "seed", pl_conf_str(s->conf, "seed"));
@@ -109,12 +127,15 @@ void spec_init(struct spec *s, const struct pl_conf *conf)
 	memset(s, 0, sizeof *s);
 	s->conf = lab_calloc(1, sizeof *s->conf);
 	pl_conf_copy(s->conf, conf);
+	s->device_run = strcmp(pl_conf_str(s->conf, "run"), "device") == 0;
 	s->skip_err = reg_choose(s->conf, &s->choice, &f);
+	if (s->device_run) /* whether an engine could be run on it is no concern of a device run */
+		s->skip_err = device_run_check(s->conf, &f);
 	if (s->skip_err)
 		lab_copy(s->skip, sizeof s->skip, f.text);
 	for (int a = 0; a < REG_AXES; a++)
-		s->axis[a] = reg_chosen(&s->choice, (enum reg_axis)a);
-	if (s->skip_err)
+		s->axis[a] = s->device_run && a != REG_DEVICE ? "-" : reg_chosen(&s->choice, (enum reg_axis)a);
+	if (s->skip_err && !s->device_run)
 		s->skip_err = unavailable(s) && !kv_refusal(&s->choice) ? PL_UNSUPPORTED : PL_INVALID;
 	s->seed = pl_conf_u64(s->conf, "seed");
 	s->simulated = s->choice.device && s->choice.device->peek != NULL;

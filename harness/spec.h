@@ -2,7 +2,13 @@
  *
  * Canonical words are `key=value`, sorted by key: every axis with the choice that holds, the workload, the seed, and
  * every other key that was set, each in the canonical spelling of its type. Keys of a variant that this run does not use
- * are left out, so that a sweep over one variant's options does not multiply the others. */
+ * are left out, so that a sweep over one variant's options does not multiply the others.
+ *
+ * A device run (`run = device`) has no axis but the device: the others are "-", and of its keys only seed, profile,
+ * device_bytes, block_bytes, those of device runs (device.*) and those of its device are part of it. To an engine's run
+ * device.* is foreign, and `run = engine`, being the default, is left out.
+ *
+ * A profile is applied before a spec is made (profile_apply_named): its keys are then words like any other. */
 #ifndef PL_HARNESS_SPEC_H
 #define PL_HARNESS_SPEC_H
 
@@ -15,6 +21,7 @@ struct spec_word {
 
 struct spec { /* owns its texts and its conf */
 	struct pl_conf *conf; /* allocated: a conf must not move */
+	bool device_run; /* of the device alone: of choice only the device is meant */
 	struct kv_choice choice;
 	const char *axis[REG_AXES]; /* names of the choices that hold, "-" where an axis does not apply */
 	struct spec_word *word; /* canonical, sorted by key */

@@ -7,6 +7,7 @@ A file is a list of rows, told apart by their member "row":
     phase   counters of one phase (load, settle, warm, run, verify ...): flat, integers, the unit last in the name
     hist    latencies of one phase, op and kind: buckets [[greatest ns of the bucket, count], ...]
     series  samples over time
+    device  what a device run counted; derived: ratios of it, and what theory says
     end     status and digest; the last row of a file, without which the file is not a result
 
 What this module promises to its callers:
@@ -58,6 +59,8 @@ class Run:
     phases: dict = field(default_factory=dict)  # name -> counters
     hists: dict = field(default_factory=dict)   # (phase, op, kind) -> Hist
     series: list = field(default_factory=list)
+    device: dict = field(default_factory=dict)   # of device runs: counters, in their "describe" the device's own
+    derived: dict = field(default_factory=dict)  # of device runs: ratios and what theory says
 
     @property
     def label(self):
@@ -78,6 +81,16 @@ class Run:
     def metric(self, phase, name):
         """A counter of a phase, or None if the run has no such phase or counter."""
         return self.phases.get(phase, {}).get(name)
+
+    def number(self, name):
+        """A number of a device run, or of its specification: derived, counted, described or asked for; None if none."""
+        for row in (self.derived, self.device, self.device.get("describe", {})):
+            if name in row:
+                return row[name]
+        try:
+            return float(self.spec[name])
+        except (KeyError, ValueError):
+            return None
 
     def quantile_ns(self, phase, op, permyriad, kind="service"):
         hist = self.hists.get((phase, op, kind))
@@ -148,6 +161,8 @@ def _assemble(path, rows):
                 body["count"], body["sum_ns"], body["least_ns"], body["greatest_ns"], body["buckets"])
         elif row["row"] == "series":
             run.series.append(body)
+        elif row["row"] in ("device", "derived"):
+            setattr(run, row["row"], body)
     return run
 
 

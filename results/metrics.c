@@ -135,6 +135,35 @@ const struct res_metric *res_latency_metric(enum wl_kind op, enum res_latency l,
 	return &table[latency_first + ((size_t)op * RES_LATENCIES + (size_t)l) * RES_QUANTILES + (size_t)q];
 }
 
+const struct res_metric *res_device_metric(const char *name)
+{
+	static const struct res_metric table_of_device[] = {
+#define X(name, unit, direction, text) {#name, unit, direction, RES_EXACT, false, text},
+		RES_DEVICE_UNTIMED(X) RES_DEVICE_TIMED(X)
+#undef X
+	};
+	static const struct {
+		const char *ending, *unit, *text;
+		enum res_direction direction;
+	} of_operation[] = {{"_requests", "count", "requests of one operation", RES_NONE},
+		{"_errors", "count", "failed requests of one operation", RES_LOWER},
+		{"_bytes", "bytes", "bytes of one operation's requests", RES_NONE},
+		{"_ns", "ns", "latency of one operation", RES_LOWER}};
+	static struct res_metric found;
+	for (size_t i = 0; i < PL_COUNT(table_of_device); i++)
+		if (strcmp(table_of_device[i].name, name) == 0)
+			return &table_of_device[i];
+	for (size_t i = 0; i < PL_COUNT(of_operation); i++) {
+		size_t n = strlen(name), end = strlen(of_operation[i].ending);
+		if (n <= end || strcmp(name + n - end, of_operation[i].ending) != 0)
+			continue;
+		found = (struct res_metric){
+			name, of_operation[i].unit, of_operation[i].direction, RES_EXACT, false, of_operation[i].text};
+		return &found;
+	}
+	return NULL;
+}
+
 static const uint64_t *tagged(const struct dev_stats *d, size_t t)
 {
 	const uint64_t *const all[TAG_TABLES] = {

@@ -63,6 +63,41 @@ struct res_metric {
 	X(device_busy_ns, busy_ns, "ns", false, "busy time summed over dies")                                          \
 	X(stored_bytes, stored_bytes, "bytes", true, "bytes the device holds for the store, after punches")
 
+/* The row `device` of device runs without an engine; X(name, unit, direction, text). An untimed run has the first list,
+ * a timed one the second and erases, and for each operation that occurred what harness/device_tally.h tells. */
+/* clang-format off */
+#define RES_DEVICE_UNTIMED(X)                                                                                          \
+	X(flash_pages, "pages", RES_NONE, "raw flash, all spare included")                                             \
+	X(live_pages, "pages", RES_NONE, "pages that hold something, which are all the capacity")                      \
+	X(window_pages, "pages", RES_NONE, "pages that the host overwrites in a window")                               \
+	X(warm_windows, "count", RES_NONE, "windows before those that are measured")                                   \
+	X(windows, "count", RES_NONE, "windows that are measured; all below is over these")                            \
+	X(steady, "0|1", RES_HIGHER, "1: write amplification had come to rest")                                        \
+	X(host_write_pages, "pages", RES_NONE, "pages written by the host")                                            \
+	X(media_write_pages, "pages", RES_LOWER, "pages programmed")                                                   \
+	X(moved_pages, "pages", RES_LOWER, "of these, by the device's own collection")                                 \
+	X(victims, "count", RES_LOWER, "superblocks chosen for collection")                                            \
+	X(victim_valid_pages, "pages", RES_LOWER, "sum over them of their valid pages")                                \
+	X(victim_written_pages, "pages", RES_NONE,                                                                     \
+		"sum over the same moments of all pages written and not erased since")                                 \
+	X(erases, "count", RES_LOWER, "superblocks erased")                                                            \
+	X(erases_least, "count", RES_NONE, "erases of the superblock with the fewest, since the opening")              \
+	X(erases_greatest, "count", RES_LOWER, "erases of the superblock with the most, since the opening")
+#define RES_DEVICE_TIMED(X)                                                                                            \
+	X(requests, "count", RES_NONE, "requests that ended, failed ones included")                                    \
+	X(errors, "count", RES_LOWER, "requests that ended with an error")                                             \
+	X(elapsed_ns, "ns", RES_LOWER, "virtual time from the first submission to the last completion")                \
+	X(host_read_bytes, "bytes", RES_NONE, "bytes read by requests, preparation between them included")             \
+	X(host_write_bytes, "bytes", RES_NONE, "bytes written by requests, preparation between them included")         \
+	X(media_read_bytes, "bytes", RES_LOWER, "bytes read from the flash, its own collection included")              \
+	X(media_write_bytes, "bytes", RES_LOWER, "bytes programmed")                                                   \
+	X(media_moved_bytes, "bytes", RES_LOWER, "of these, by the device's own collection")                           \
+	X(zone_resets_untimed, "count", RES_NONE, "zones emptied out of band, taking no time")
+/* clang-format on */
+
+/* A metric of the row `device`, or NULL: also those of single operations. Valid until the next call. */
+const struct res_metric *res_device_metric(const char *name);
+
 struct res_driver {
 #define X(name, unit, text) uint64_t name;
 	RES_DRIVER(X)

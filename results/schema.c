@@ -37,9 +37,23 @@ static const char *const rows =
 	"`user_write_bytes`, `host_read_bytes`, `host_write_bytes`, `media_write_bytes`, `pool_hits`, `pool_misses`, "
 	"`live_bytes`, "
 	"`dead_bytes` |\n"
+	"| device | runs without an engine (`run = device`), instead of phase and series: what the device did, in "
+	"whole "
+	"numbers | `kind` (untimed, timed), the metrics of the second table below, `describe` {name: number} (geometry "
+	"and "
+	"counters of this kind of device, since its opening) |\n"
+	"| derived | the same runs: ratios and closed forms, in reals, no part of the digest | untimed: `utilisation`, "
+	"`utilisation_effective` (live_pages / (victim_written_pages / victims - half a superblock)), "
+	"`write_amplification`, `victim_valid_share`, `wear_mean`, `utilisation_formula_fifo`, `formula_fifo`, "
+	"`formula_greedy`, `formula_choices`, `formula_fifo_mixed`, `formula_optimal` (write amplification in theory "
+	"at "
+	"utilisation_effective); timed: `operations_per_second`, `bandwidth_mib_per_s`, `write_amplification`, and for "
+	"each operation `<op>_latency_mean_us`, `_p50_us`, `_p90_us`, `_p95_us`, `_p99_us`, `_p999_us`, `_max_us`, "
+	"`<op>_operations_per_second`, `<op>_bandwidth_mib_per_s` |\n"
 	"| end | how it ended | `status` (ok, failed, skipped), `reason`, `wall_ms`, `digest` (simulated runs) |\n"
 	"\n"
-	"The digest is the XXH64 (seed 0), as 16 hex digits, of the bytes of all rows but host and end, each with its\n"
+	"The digest is the XXH64 (seed 0), as 16 hex digits, of the bytes of all rows but host, derived and end, each "
+	"with its\n"
 	"newline, in the order of the file. It depends on nothing but the specification and the code: same digest, "
 	"same\n"
 	"results. Numbers in these rows are whole. In runs on real devices the same rows depend on the machine; they\n"
@@ -70,13 +84,34 @@ static const char *const rows =
 	"| metric | unit | better | class | kind | meaning |\n"
 	"|---|---|---|---|---|---|\n";
 
+static const char *const direction[] = {"", "higher", "lower"};
+
+static void device_schema(FILE *out)
+{
+	(void)fputs(
+		"\n## Metrics of device runs\n\nAll exact. For each operation (read, write, append, punch, sync, "
+		"reset, finish, open, close, ...) that occurred\nalso `<op>_requests`, `<op>_errors`, `<op>_bytes`, "
+		"`<op>_latency_sum_ns`, `_least_ns`, `_p50_ns`, `_p90_ns`, `_p95_ns`,\n`_p99_ns`, `_p999_ns`, "
+		"`_max_ns`; latency of requests without error, quantiles by the upper bound of the bucket.\n\n"
+		"| metric | unit | better | kind of run | meaning |\n|---|---|---|---|---|\n",
+		out);
+#define X(name, unit, better, text)                                                                                    \
+	(void)fprintf(out, "| %s | %s | %s | untimed | %s |\n", #name, unit, direction[better], text);
+	RES_DEVICE_UNTIMED(X)
+#undef X
+#define X(name, unit, better, text)                                                                                    \
+	(void)fprintf(out, "| %s | %s | %s | timed | %s |\n", #name, unit, direction[better], text);
+	RES_DEVICE_TIMED(X)
+#undef X
+}
+
 void res_schema(FILE *out)
 {
-	static const char *const direction[] = {"", "higher", "lower"};
 	(void)fprintf(out, "%sSchema version %d.\n%s", head, RES_SCHEMA_VERSION, rows);
 	for (size_t i = 0; i < res_metrics(); i++) {
 		const struct res_metric *m = res_metric(i);
 		(void)fprintf(out, "| %s | %s | %s | %s | %s | %s |\n", m->name, m->unit, direction[m->direction],
 			m->class == RES_EXACT ? "exact" : "wall", m->level ? "level" : "count", m->text);
 	}
+	device_schema(out);
 }

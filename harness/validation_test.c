@@ -1,0 +1,209 @@
+/* validation_test.c - the claims of the validation experiments hold: each is run at its small scale, in a process of its
+ * own, and judged. And a claim that does not hold is seen, by the exit code, too. */
+#include "harness/command.h"
+#include "harness/expect.h"
+#include "harness/experiment.h"
+
+#include <glob.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char directory[64];
+
+static int set_up(void **state)
+{
+	(void)state;
+	(void)snprintf(directory, sizeof directory, "/tmp/pagelab-validation-XXXXXX");
+	return mkdtemp(directory) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	char *command = lab_printf("rm -r %s", directory);
+	(void)state;
+	int err = system(command);
+	free(command);
+	return err;
+}
+
+/* `pagelab words...` in a child, its words to a log; the exit code. */
+static int lab(const char *const *word)
+{
+	char *log = lab_printf("%s/log", directory);
+	int argc = 0, status = 0;
+	while (word[argc])
+		argc++;
+	(void)fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (!freopen(log, "w", stdout) || dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
+			_exit(99);
+		int code = pagelab_main(argc, (char **)(uintptr_t)word);
+		(void)fflush(NULL);
+		_exit(code);
+	}
+	assert_true(pid > 0);
+	(void)waitpid(pid, &status, 0);
+	free(log);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static char *log_text(void)
+{
+	char *path = lab_printf("%s/log", directory), *text = lab_read_file(path);
+	free(path);
+	return text ? text : lab_strdup("");
+}
+
+/* Run an experiment and judge it; at least `claims` of its claims are judged, and they hold. */
+static void holds(const char *name, size_t claims)
+{
+	struct claim_tally tally;
+	struct res_runs runs;
+	struct pl_fault f = {0};
+	char *results = lab_printf("%s/%s", directory, name), *text = NULL;
+	size_t n;
+	int code = lab((const char *[]){"pagelab", "run", name, "--out", directory, NULL});
+	if (code != LAB_OK) {
+		text = log_text();
+		fail_msg("%s ended with %d: %s", name, code, text);
+	}
+	if (res_load_all((const char *[]){results}, 1, &runs, &f))
+		fail_msg("%s", f.text);
+	FILE *out = open_memstream(&text, &n);
+	claims_report(&runs, out, &tally);
+	(void)fclose(out);
+	if (tally.failed || tally.judged < claims)
+		fail_msg("%s: %zu claims judged, %zu failed:\n%s", name, tally.judged, tally.failed, text);
+	print_message("%s: %zu claims hold, in %zu readings\n", name, tally.judged, tally.readings);
+	res_unload_all(&runs);
+	free(results);
+	free(text);
+}
+
+static void cleaning_uniform(void **state)
+{
+	(void)state;
+	holds("cleaning-uniform-small", 4);
+}
+
+static void cleaning_skew(void **state)
+{
+	(void)state;
+	holds("cleaning-skew-small", 14);
+}
+
+static void zone_superblock(void **state)
+{
+	(void)state;
+	holds("zone-superblock-small", 9);
+}
+
+static void zns_conventional(void **state)
+{
+	(void)state;
+	holds("zns-conventional-small", 7);
+}
+
+static void zn540(void **state)
+{
+	(void)state;
+	holds("zn540", 38);
+}
+
+static void opfs_calls(void **state)
+{
+	(void)state;
+	holds("opfs-calls", 26);
+}
+
+/* A small scale claims nothing that the full one does not, by name; and nobody's small scale is forgotten here. */
+static void small_scales_go_with_full_ones(void **state)
+{
+	static const char *const judged[] = {
+		"cleaning-uniform-small", "cleaning-skew-small", "zone-superblock-small", "zns-conventional-small"};
+	glob_t g;
+	(void)state;
+	assert_int_equal(glob("harness/exp/*-small.ini", 0, NULL, &g), 0);
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		struct experiment small, full;
+		struct pl_fault f = {0};
+		bool known = false;
+		char *path = lab_strdup(g.gl_pathv[i]);
+		if (experiment_load(path, &small, &f))
+			fail_msg("%s", f.text);
+		for (size_t k = 0; k < PL_COUNT(judged); k++)
+			known = known || strcmp(judged[k], small.name) == 0;
+		if (!known)
+			fail_msg("%s is judged by no test", path);
+		memcpy(strstr(path, "-small.ini"), ".ini", sizeof ".ini");
+		if (experiment_load(path, &full, &f))
+			fail_msg("%s", f.text);
+		for (size_t k = 0; k < small.run[0].expects; k++) {
+			bool claimed = false;
+			for (size_t r = 0; r < full.runs; r++)
+				for (size_t e = 0; e < full.run[r].expects; e++)
+					claimed = claimed ||
+						  strcmp(full.run[r].expect[e].key, small.run[0].expect[k].key) == 0;
+			if (!claimed)
+				fail_msg("%s does not claim %s", path, small.run[0].expect[k].key);
+		}
+		experiment_free(&small);
+		experiment_free(&full);
+		free(path);
+	}
+	assert_int_equal(g.gl_pathc, PL_COUNT(judged));
+	globfree(&g);
+}
+
+/* The report of the same run exits with 0 or 1, by the claim. */
+static void report_exits_by_its_claims(void **state)
+{
+	static const struct {
+		const char *name, *claim;
+		int code;
+	} c[] = {{"holding", "write_latency_mean_us within 5 % of 11.4", LAB_OK},
+		{"failing", "write_latency_mean_us within 5 % of 12.4", LAB_FAILED},
+		{"missing", "write_latency_median_us >= 0", LAB_FAILED}};
+	(void)state;
+	for (size_t i = 0; i < PL_COUNT(c); i++) {
+		char *path = lab_printf("%s/%s.ini", directory, c[i].name),
+		     *results = lab_printf("%s/%s", directory, c[i].name);
+		FILE *out = fopen(path, "we");
+		assert_non_null(out);
+		(void)fprintf(out,
+			"[a]\nrun = device\nprofile = zn540\ndevice.op = write\ndevice.size = 4k\ndevice.zones = 1\n"
+			"device.count = 100\nexpect.c = %s\n",
+			c[i].claim);
+		(void)fclose(out);
+		assert_int_equal(lab((const char *[]){"pagelab", "run", path, "--out", directory, NULL}), LAB_OK);
+		int code = lab((const char *[]){"pagelab", "report", results, NULL});
+		char *text = log_text();
+		if (code != c[i].code || !strstr(text, c[i].code ? "1 of 1 claims FAIL" : "all 1 claims hold"))
+			fail_msg("%s: exit code %d instead of %d: %s", c[i].name, code, c[i].code, text);
+		free(text);
+		free(path);
+		free(results);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cleaning_uniform),
+		cmocka_unit_test(cleaning_skew),
+		cmocka_unit_test(zone_superblock),
+		cmocka_unit_test(zns_conventional),
+		cmocka_unit_test(zn540),
+		cmocka_unit_test(opfs_calls),
+		cmocka_unit_test(small_scales_go_with_full_ones),
+		cmocka_unit_test(report_exits_by_its_claims),
+	};
+	return cmocka_run_group_tests_name("harness.validation", tests, set_up, tear_down);
+}
