@@ -90,7 +90,7 @@ static uint64_t untimed_run(void *state)
 }
 
 /* Every page in order, then `turns` times as many at random. */
-static void age(struct bench *b, double turns)
+static void age(struct bench *b, uint64_t turns)
 {
 	for (uint32_t at = 0; at < b->pages; at += BATCH) {
 		uint32_t n = b->pages - at < BATCH ? b->pages - at : BATCH;
@@ -98,7 +98,7 @@ static void age(struct bench *b, double turns)
 			b->block[i] = at + i;
 		dev_write_untimed(b->dev, b->block, n, 0);
 	}
-	for (uint64_t n = (uint64_t)(turns * b->pages) / BATCH; n > 0; n--)
+	for (uint64_t n = turns * b->pages / BATCH; n > 0; n--)
 		(void)untimed_run(b);
 }
 
@@ -136,7 +136,7 @@ static void *untimed_open(const struct micro *m, const char **why)
 {
 	struct bench *b = bench_open("sim_ssd", m->bytes, m->bytes / 5 * 4, why);
 	if (b)
-		age(b, m->bytes > 100 * GIB ? 0.5 : 2);
+		age(b, 2);
 	return b;
 }
 

@@ -49,8 +49,7 @@ int main(int argc, char **argv)
 	benchmark::AddCustomContext("revision", facts_revision());
 	for (const struct micro *m = micros; m->name; m++)
 		benchmark::RegisterBenchmark(m->name, [m](benchmark::State &bench) { run(bench, m); })
-			->Unit(benchmark::kMillisecond)
-			->UseRealTime();
+			->Unit(benchmark::kMillisecond);
 	benchmark::RunSpecifiedBenchmarks();
 	close_opened();
 	return 0;
