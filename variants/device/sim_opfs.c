@@ -45,8 +45,8 @@
  * Invariants:
  *  1. A call takes effect at its end and not before, so at any time the state is that of the calls completed.
  *  2. Completions leave in the order of submission.
- *  3. handles + held of all files = the sum over the files; <= max_handles (a sync's reopening of a closed file apart).
- *  4. charged = sum over the files; a closed file's is its size.
+ *  3. Handles, the terminated worker's included, never exceed max_handles; a file that a sync opens for itself apart.
+ *  4. A file that nobody has open is charged its size, an open one at least that.
  *  5. A refused call has changed nothing (a request over several files is judged as a whole).
  *  6. Nothing is decided by the clock, an address or the host: seed and calls only.
  * Cost: a few array accesses a granule and a copy. Memory: what is stored and not flushed, 50-100 bytes a file; nothing
@@ -56,9 +56,10 @@
  * namespace_durable_ns: Chromium keeps names in a LevelDB log that it never syncs, so they become durable when the kernel
  * writes that file back: after at most dirty_expire (30 s) + dirty_writeback (5 s), Linux' defaults, hence 35 s.
  *
- * Left out: a busy server or page tables (tails but for flush_tail), other tabs, writeback of the kernel's own (unflushed
- * data older than 35 s is still at risk here), freeing the space of a removed file in time, names that survive their
- * bodies, createWritable, asynchronous opening (a call like the others here). */
+ * Left out: distributions (but for flush_tail all times are the line's), other tabs, writeback by the kernel itself
+ * (unflushed data is at risk however old it is), the time it takes to free a removed file's space, names that survive their
+ * bodies, createWritable, asynchronous opening (here a call like the others); contentless devices have no versions between
+ * the durable and the newest. */
 #include "engine/store/content.h"
 #include "variants/device/sim_opfs_origin.h"
 

@@ -1,5 +1,7 @@
 /* sim_opfs_cut_test.c - what each cut may leave of sim_opfs: every state its model promises, and no other. And random calls
  * against a model, copies, contentless and large devices. */
+#include "engine/iface/durability.h"
+#include "harness/model.h"
 #include "variants/device/sim_opfs_rig.h"
 
 /* ---- cuts ---- */
@@ -429,11 +431,11 @@ static void eviction_leaves_nothing(void **state)
 
 #define MODEL_BLOCKS 96u /* of 512 bytes, in 3 files */
 
-struct model {
+struct expected {
 	uint64_t value[MODEL_BLOCKS], size[3]; /* blocks */
 };
 
-static void model_compare(struct rig *g, const struct model *m)
+static void expected_compare(struct rig *g, const struct expected *m)
 {
 	static uint8_t all[MODEL_BLOCKS * 512];
 	uint64_t logical = 0;
@@ -461,7 +463,7 @@ static void random_calls_agree_with_a_model(void **state)
 		(const char *const[]){"sim_opfs.files", "3", "sim_opfs.cache_bytes", "16k", NULL});
 	assert_int_equal(g.dev->caps.file_blocks, 32);
 	assert_int_equal(g.dev->caps.atomic_blocks, 8);
-	struct model m = {0};
+	struct expected m = {0};
 	for (uint64_t op = 1; op <= 6000; op++) {
 		uint64_t at = pl_rng_below(&rng, MODEL_BLOCKS), dice = pl_rng_below(&rng, 100), file = at / 32;
 		uint32_t n = 1 + (uint32_t)pl_rng_below(&rng, pl_min64(12, MODEL_BLOCKS - at));
@@ -508,7 +510,7 @@ static void random_calls_agree_with_a_model(void **state)
 					m.size[i / 32] = pl_max64(m.size[i / 32], i % 32 + 1);
 			}
 		}
-		model_compare(&g, &m);
+		expected_compare(&g, &m);
 	}
 	rig_close(&g);
 }
@@ -734,6 +736,67 @@ static void contradictions_are_refused(void **state)
 	}
 }
 
+/* ---- a store on it ---- */
+
+/* Every operation has waited until it was durable; what is in flight besides is the engine's own. */
+static void live_and_be_cut(const struct kv_choice *c, enum dev_cut cut, uint64_t seed)
+{
+	static const struct model_mix mix = {.put = 170, .update = 16, .rmw = 16, .erase = 24};
+	struct model_lab lab;
+	struct model_client client;
+	struct model model = {0};
+	struct model_content content;
+	struct pl_fault f = {0};
+	struct pl_ctx x = {.simulated = true};
+	struct pl_rng rng;
+	struct dev *d;
+	struct kv *kv;
+	char name[200];
+	model_lab_init(&lab, c, false);
+	model_client_init(&client, &lab.form);
+	pl_rng_seed(&rng, seed, 5);
+	assert_int_equal(model_lab_device(&lab, c, seed, NULL, &d, &f), PL_OK);
+	assert_int_equal(kv_format(c, &lab.conf, seed, d, &x, &f), PL_OK);
+	for (int life = 0; life < 6; life++) {
+		int err = kv_open(c, &lab.conf, d, &x, &kv, &f);
+		if (err)
+			fail_msg("%s, life %d: %s", model_product_name(c, name), life, f.text);
+		assert_int_equal(model_content(kv, &x, &lab.form, &content), PL_OK);
+		if (content.hash != model.hash || content.count != model.count)
+			fail_msg("%s, life %d, cut %d: other content", model_product_name(c, name), life, (int)cut);
+		for (uint64_t n = 10 + pl_rng_below(&rng, 80); n > 0; n--) {
+			struct model_act a = model_draw(&lab.form, &mix, &rng);
+			bool replaced;
+			a.no_wait = false;
+			int got = model_do(&client, kv, &x, &a), want = model_perform(&model, &lab.form, &a, &replaced);
+			assert_int_equal(got, want);
+		}
+		assert_int_equal(d->ops->cut(d, x.now_ns, cut, pl_rng_next(&rng)), PL_OK);
+		kv_abandon(kv);
+		x.now_ns += cut == DEV_CUT_WORKER ? 2000000000u : 0;
+	}
+	model_client_free(&client);
+	model_free(&model);
+	dev_close(d);
+	model_lab_free(&lab);
+}
+
+static void stores_survive_every_cut_but_eviction(void **state)
+{
+	(void)state;
+	struct kv_choice c;
+	uint64_t products = 0;
+	for (size_t i = 0; model_product(&i, &c); i++) {
+		if (strcmp(c.device->name, "sim_opfs") != 0 || !c.durability->logs ||
+			strcmp(c.node->name, "slotted") != 0)
+			continue;
+		for (int cut = 0; cut < DEV_CUT_EVICT; cut++)
+			live_and_be_cut(&c, (enum dev_cut)cut, products * 3 + (uint64_t)cut);
+		products++;
+	}
+	assert_true(products >= 2);
+}
+
 int main(void)
 {
 #define T(name, function)                                                                                              \
@@ -758,6 +821,7 @@ int main(void)
 		T("device.sim_opfs.bytes_make_no_difference_in_time", bytes_make_no_difference_in_time),
 		T("device.sim_opfs.large_devices_cost_nothing_until_written", large_devices_cost_nothing_until_written),
 		T("device.sim_opfs.contradictions_are_refused", contradictions_are_refused),
+		T("device.sim_opfs.stores_survive_every_cut_but_eviction", stores_survive_every_cut_but_eviction),
 	};
 	return cmocka_run_group_tests_name("sim_opfs_cut", tests, NULL, NULL);
 }

@@ -14,8 +14,8 @@
  *
  * Three layers. The translation layer (sim_ssd_ftl.h: map, valid bits, heads, victims) is driven step by step at the
  * moment a page enters the write buffer and never looks at the clock; the clockwork (sim_ssd_time.h) plays the
- * operations it caused through dies and channels; this file and sim_ssd_pages.c are what lies
- * between: requests, buffer, syncs, pacing.
+ * operations it caused through dies and channels. What lies between is this file (requests, buffer, syncs) and
+ * sim_ssd_pages.c (program units, pacing).
  *
  *   write    the host's link, in order -> wait for room in the buffer (FIFO) -> map, acknowledge after
  *            write_command_ns -> when the program unit is full or a sync comes: die, channel, cells -> room in the
@@ -40,8 +40,7 @@
  *  2. media writes = host pages admitted + pages moved. A sync programs what is there and pads nothing.
  *  3. A row has its bit in ram from the mapping of its first page until no program to it is under way or being filled;
  *     its pages are read from memory.
- *  4. Each stream's buffered pages are in units of at most one open head, so that the buffer, which has room for a unit
- *     of each, never holds only pages that wait for others.
+ *  4. The buffer has room for a unit of each stream, so it never holds only pages that wait for their units to be full.
  *  5. Completions are given in the order of (time, submission). Reads, and all others, each take a constant time from
  *     the event that ends them, so two queues suffice.
  *  6. Content is kept apart: captured and answered at submission, never moved by collection.
@@ -57,9 +56,11 @@
  * and this arithmetic are in sim_ssd_options.c.
  *
  * Left out: planes that work apart, retries and the error rates of wear, wear levelling, padding of partial units (so a
- * sync is a little too cheap in space), collection and flushing in idle time, rewriting a page while it is
- * still in the buffer, map pages on flash (the map is free), priorities on channels, a limit of commands a second. The
- * buffer and what collection has read are taken to survive a power cut only as far as the contract's sync says. */
+ * sync is a little too cheap in space), collection and flushing in idle time, rewriting a page while it is still in the
+ * buffer, map pages on flash (the map is free), priorities on channels, a limit of commands a second. The buffer and
+ * what collection has read are taken to survive a power cut only as far as the contract's sync says.
+ *
+ * sim_ssd_reference_test.c holds a plain simulation of the same drive, with which this one agrees to the nanosecond. */
 #include "variants/device/sim_ssd.h"
 
 #include <assert.h>
@@ -459,8 +460,10 @@ static void describe_geometry(const struct sim_ssd *s, put_fn *put, void *arg)
 	uint64_t block_bytes = s->dev.caps.block_bytes;
 	uint64_t pages = (uint64_t)(g->supers - g->slc_supers) * g->super_pages, spare = pages - g->logical_pages;
 	/* of a head on average half is not written, and what is kept free never holds data */
-	uint64_t unusable = (uint64_t)s->o.gc_low * g->super_pages;
-	unusable += (uint64_t)(s->o.streams + 1) * g->super_pages / 2;
+	uint32_t heads = s->o.streams + (s->o.gc_stream == FTL_GC_STREAM                            ? s->o.streams
+						: s->o.gc_stream == FTL_GC_SHARED && !g->slc_supers ? 0
+												    : 1);
+	uint64_t unusable = (2ull * s->o.gc_low + heads) * g->super_pages / 2;
 	put(arg, "channels", g->channels);
 	put(arg, "dies", g->dies);
 	put(arg, "planes", g->planes);

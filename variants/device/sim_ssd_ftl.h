@@ -45,6 +45,7 @@ struct ftl_options {
 	uint32_t reserve; /* free superblocks below which the untimed path collects; >= 1 */
 	uint32_t choices; /* d of d-choices, >= 1 */
 	enum ftl_collect collect;
+	bool oldest_of_equals; /* greedy: see sim_ssd_collect.c */
 	enum ftl_gc_stream gc_stream;
 	uint64_t seed; /* of d-choices */
 };

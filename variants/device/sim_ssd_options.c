@@ -13,6 +13,7 @@ static const char *const fit_names[] = {"shrink", "exact", NULL};
 static const char *const cell_names[] = {"slc", "mlc", "tlc", "qlc", NULL}; /* levels - 1 */
 static const char *const program_names[] = {"page", "oneshot", NULL};
 static const char *const age_names[] = {"fresh", "seqfill", "randfill", NULL}; /* enum ssd_age */
+static const char *const ties_names[] = {"newest", "oldest", NULL};
 static const char *const collect_names[] = {"greedy", "fifo", "costbenefit", "dchoices", NULL}; /* enum ftl_collect */
 static const char *const stream_names[] = {"own", "shared", "stream", NULL}; /* enum ftl_gc_stream */
 static const char *const fold_names[] = {"pressure", "idle", NULL};
@@ -60,6 +61,8 @@ const struct pl_opt ssd_opts[] = {
 	{"write_buffer_pages", PL_OPT_U64, "512", 1, 1u << 24, NULL,
 		"blocks acknowledged and not yet programmed; at least a unit for each open superblock"},
 	{"collect", PL_OPT_ENUM, "greedy", 0, 0, collect_names, "which superblock is collected"},
+	{"ties", PL_OPT_ENUM, "newest", 0, 0, ties_names,
+		"greedy, among equals: the one that has had so few valid pages for the shortest or longest time"},
 	{"choices", PL_OPT_U64, "10", 1, 1024, NULL, "dchoices: the fewest valid pages of so many drawn"},
 	{"gc_low_superblocks", PL_OPT_U64, "3", 2, 1024, NULL, "collection runs while no more superblocks are free"},
 	{"gc_stream", PL_OPT_ENUM, "own", 0, 0, stream_names,
@@ -286,6 +289,7 @@ int ssd_options_read(struct ssd_options *o, const struct dev_args *a, struct pl_
 		.streams = opt_u32(c, "sim_ssd.streams"),
 		.choices = opt_u32(c, "sim_ssd.choices"),
 		.collect = (enum ftl_collect)choice(c, "sim_ssd.collect", collect_names),
+		.oldest_of_equals = choice(c, "sim_ssd.ties", ties_names) == 1,
 		.gc_stream = (enum ftl_gc_stream)choice(c, "sim_ssd.gc_stream", stream_names),
 		.fold_pressed = choice(c, "sim_ssd.slc_fold", fold_names) == 0,
 		.age = (enum ssd_age)choice(c, "sim_ssd.precondition", age_names),
@@ -311,6 +315,7 @@ struct ftl_options ssd_ftl_options(const struct ssd_options *o, uint64_t seed)
 		.reserve = o->gc_low,
 		.choices = o->choices,
 		.collect = o->collect,
+		.oldest_of_equals = o->oldest_of_equals,
 		.gc_stream = o->gc_stream,
 		.seed = seed,
 	};

@@ -35,6 +35,7 @@ struct ssd_options {
 	struct ssd_times times;
 	uint32_t gc_low, buffer_pages, atomic_blocks, streams, choices;
 	enum ftl_collect collect;
+	bool oldest_of_equals;
 	enum ftl_gc_stream gc_stream;
 	bool fold_pressed; /* the pSLC cache is folded when all but full, not only in idle time */
 	enum ssd_age age;

@@ -133,6 +133,17 @@ static double hot_and_cold(bool hinted, const char *gc_stream)
 static void ssd_streams_keep_lifetimes_apart(void **state)
 {
 	(void)state;
+	struct rig g;
+	struct sim_ssd *s = ssd_rig(&g, KIND_BYTES, streams);
+	for (uint32_t k = 0; k < 8; k++) {
+		struct dev_req r = {.op = DEV_WRITE, .block = 100 + k, .blocks = 1, .stream = (uint8_t)k, .buf = buf};
+		assert_int_equal(rig_submit(&g, &r), PL_OK);
+		assert_ptr_equal(rig_wait(&g), &r);
+		dev_write_untimed(g.dev, &(uint32_t){k}, 1, k);
+		assert_int_equal(ftl_super(&s->ftl, s->ftl.map[100 + k] >> s->ftl.shift)->stream, k % 4);
+		assert_int_equal(ftl_super(&s->ftl, s->ftl.map[k] >> s->ftl.shift)->stream, k % 4);
+	}
+	rig_close(&g);
 	double mixed = hot_and_cold(false, "shared"), own = hot_and_cold(true, "own"),
 	       stream = hot_and_cold(true, "stream");
 	print_message("write amplification: one stream %.3f, two %.3f, and in collection %.3f\n", mixed, own, stream);

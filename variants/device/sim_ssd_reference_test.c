@@ -699,6 +699,7 @@ struct load {
 	uint32_t depth; /* 1: with pauses of 3 ms now and then */
 	uint32_t read_percent, blocks_max; /* blocks_max > 1: also syncs and punches */
 	const char *const *settings;
+	bool hot; /* seven of eight requests go to a sixteenth of the blocks */
 };
 
 struct outcome {
@@ -722,9 +723,10 @@ static void run(const struct load *l, struct dev *d, struct ref *ref, struct out
 		for (; n && i < REQUESTS; i++) {
 			struct dev_req *r = &req[slot[--n]];
 			uint64_t dice = pl_rng_below(&rng, 100), special = pl_rng_below(&rng, 64);
+			uint64_t span = d->caps.capacity_blocks >> (l->hot && special % 8 ? 4 : 0);
 			*r = (struct dev_req){.op = dice < l->read_percent ? DEV_READ : DEV_WRITE,
 				.blocks = 1 + (uint32_t)pl_rng_below(&rng, l->blocks_max),
-				.block = pl_rng_below(&rng, d->caps.capacity_blocks - l->blocks_max),
+				.block = pl_rng_below(&rng, span - l->blocks_max),
 				.stream = (uint8_t)pl_rng_below(&rng, 8)};
 			if (l->blocks_max > 1 && special < 2)
 				r->op = special ? DEV_SYNC : DEV_PUNCH;
@@ -834,24 +836,27 @@ static void ssd_reference_agrees(void **state)
 		"sim_ssd.collect", "costbenefit", "sim_ssd.write_buffer_pages", "40", NULL};
 	static const char *const shared_head[] = {
 		SMALL_BLOCKS, "sim_ssd.gc_stream", "shared", "sim_ssd.collect", "fifo", NULL};
+	static const char *const full[] = {
+		SMALL_BLOCKS, "sim_ssd.precondition", "seqfill", "sim_ssd.collect", "fifo", NULL};
 	static const struct load loads[] = {
-		{"writes, depth 8", 8, 0, 1, usual},
-		{"writes, depth 32", 32, 0, 1, usual},
-		{"half reads, depth 32", 32, 50, 1, usual},
-		{"reads, depth 32", 32, 100, 1, usual},
-		{"of 1 to 24 blocks, syncs, punches", 24, 60, 24, usual},
-		{"small buffer", 32, 30, 3, small_buffer},
-		{"reads first", 32, 60, 1, first},
-		{"suspension", 32, 70, 1, suspend},
-		{"suspension, large", 48, 70, 24, suspend},
-		{"TLC one-shot", 32, 50, 1, tlc},
-		{"TLC one-shot, large", 16, 50, 40, tlc},
-		{"MLC, 9 dies, link", 32, 50, 5, mlc},
-		{"pSLC cache", 32, 30, 1, slc},
-		{"pSLC cache, large", 8, 20, 16, slc},
-		{"pSLC cache, folded in idle time", 1, 30, 40, slc_idle},
-		{"four streams, cost-benefit", 32, 30, 2, four_streams},
-		{"shared head, oldest first", 32, 30, 2, shared_head},
+		{"writes, depth 8", 8, 0, 1, usual, false},
+		{"writes, depth 32", 32, 0, 1, usual, false},
+		{"half reads, depth 32", 32, 50, 1, usual, false},
+		{"reads, depth 32", 32, 100, 1, usual, false},
+		{"of 1 to 24 blocks, syncs, punches", 24, 60, 24, usual, false},
+		{"small buffer", 32, 30, 3, small_buffer, false},
+		{"reads first", 32, 60, 1, first, false},
+		{"suspension", 32, 70, 1, suspend, false},
+		{"suspension, large", 48, 70, 24, suspend, false},
+		{"TLC one-shot", 32, 50, 1, tlc, false},
+		{"TLC one-shot, large", 16, 50, 40, tlc, false},
+		{"MLC, 9 dies, link", 32, 50, 5, mlc, false},
+		{"pSLC cache", 32, 30, 1, slc, false},
+		{"pSLC cache, large", 8, 20, 16, slc, false},
+		{"pSLC cache, folded in idle time", 1, 30, 40, slc_idle, false},
+		{"four streams, cost-benefit", 32, 30, 2, four_streams, false},
+		{"shared head, oldest first", 32, 30, 2, shared_head, false},
+		{"oldest first, hot blocks", 32, 30, 2, full, true},
 	};
 	for (size_t i = 0; i < PL_COUNT(loads); i++)
 		compare(&loads[i]);
