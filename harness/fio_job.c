@@ -293,10 +293,12 @@ static void reap(struct run *x)
 
 static uint64_t random_place(struct worker *w)
 {
-	uint64_t rank;
+	uint64_t rank, first, second;
 	if (w->zipf) {
-		while (!gen_zipf(w->zipf, pl_rng_next(&w->place), pl_rng_next(&w->place), &rank))
-			;
+		do { /* not as arguments: compilers differ in which of them they draw first */
+			first = pl_rng_next(&w->place);
+			second = pl_rng_next(&w->place);
+		} while (!gen_zipf(w->zipf, first, second, &rank));
 		return gen_scatter(&w->scatter, rank);
 	}
 	if (w->job->norandommap)

@@ -414,9 +414,12 @@ static int next_line(struct trace_reader *r, struct pl_fault *f)
 		r->again = false;
 		return PL_OK;
 	}
-	if (!fgets(r->line, sizeof r->line, r->in))
+	if (!fgets(r->line, sizeof r->line, r->in)) {
+		if (lab_interrupted())
+			return pl_fault_set(f, PL_INTERRUPTED, "interrupted");
 		return ferror(r->in) ? pl_fault_set(f, PL_IO, "cannot read %s: %s", r->path, strerror(errno))
 				     : PL_NOTFOUND;
+	}
 	r->lines++;
 	size_t n = strlen(r->line);
 	if (n == sizeof r->line - 1)

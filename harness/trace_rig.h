@@ -28,7 +28,7 @@ struct rig {
 	struct rig_call *call;
 	size_t calls;
 	uint64_t latency_ns, sync_ns;
-	struct dev_req *in_flight;
+	struct dev_req *in_flight, *last; /* by done_ns */
 	uint64_t depth, depth_max;
 	uint64_t pointer[64];
 	uint32_t writes_in_flight[64], open_max_seen;
@@ -77,10 +77,14 @@ static inline int rig_submit(struct dev *d, uint64_t now_ns, struct dev_req *r)
 	r->submit_ns = now_ns;
 	r->done_ns = now_ns + (r->op == DEV_SYNC ? g->sync_ns : g->latency_ns);
 	g->call[g->calls++] = (struct rig_call){r->op, r->block, r->blocks, now_ns, r->done_ns};
+	if (g->in_flight && g->last->done_ns <= r->done_ns)
+		at = &g->last->next; /* nearly always */
 	while (*at && (*at)->done_ns <= r->done_ns)
 		at = &(*at)->next;
 	r->next = *at;
 	*at = r;
+	if (!r->next)
+		g->last = r;
 	g->depth++;
 	g->depth_max = pl_max64(g->depth_max, g->depth);
 	return PL_OK;

@@ -27,6 +27,7 @@ struct bench {
 	uint64_t now_ns;
 	uint32_t pages;
 	unsigned mix, depth; /* reads in a hundred; requests in flight */
+	uint64_t host_pages, moved_pages; /* of the flash, before the measurement */
 	uint32_t block[BATCH + AHEAD];
 	struct dev_req req[DEPTH_MAX];
 };
@@ -102,6 +103,40 @@ static void age(struct bench *b, uint64_t turns)
 		(void)untimed_run(b);
 }
 
+static void note_pages(void *arg, const char *key, uint64_t value)
+{
+	uint64_t *pages = arg;
+	if (strcmp(key, "host_pages") == 0)
+		pages[0] = value;
+	else if (strcmp(key, "moved_pages") == 0)
+		pages[1] = value;
+}
+
+static double write_amplification(void *state)
+{
+	const struct bench *b = state;
+	uint64_t pages[2] = {0, 0};
+	dev_describe(b->dev, note_pages, pages);
+	uint64_t host = pages[0] - b->host_pages;
+	return host ? (double)(host + pages[1] - b->moved_pages) / (double)host : 0;
+}
+
+static void measure_from_here(struct bench *b)
+{
+	uint64_t pages[2] = {0, 0};
+	dev_describe(b->dev, note_pages, pages);
+	b->host_pages = pages[0];
+	b->moved_pages = pages[1];
+}
+
+static double bytes_read(void *state)
+{
+	const struct bench *b = state;
+	struct dev_stats st;
+	dev_stats(b->dev, &st);
+	return (double)st.media_read_bytes;
+}
+
 /* Requests in a closed loop: whoever completes submits the next at once. */
 static uint64_t timed_run(void *state)
 {
@@ -135,8 +170,10 @@ static uint64_t timed_run(void *state)
 static void *untimed_open(const struct micro *m, const char **why)
 {
 	struct bench *b = bench_open("sim_ssd", m->bytes, m->bytes / 5 * 4, why);
-	if (b)
-		age(b, 2);
+	if (!b)
+		return NULL;
+	age(b, 2);
+	measure_from_here(b);
 	return b;
 }
 
@@ -146,6 +183,7 @@ static void *timed_open(const struct micro *m, const char **why)
 	if (!b)
 		return NULL;
 	age(b, m->mix == 100 ? 0 : 2);
+	measure_from_here(b);
 	b->mix = m->mix;
 	b->depth = m->depth;
 	return b;
@@ -166,20 +204,41 @@ static void *zns_open(const struct micro *m, const char **why)
 	struct bench *b = bench_open("sim_zns", m->bytes, m->bytes, why);
 	if (!b)
 		return NULL;
+	/* every zone to its capacity: only written blocks are read from the flash */
+	const struct dev_caps *c = &b->dev->caps;
+	struct dev_req r = {0};
+	for (uint64_t zone = 0; zone < c->zones; zone++)
+		for (uint64_t at = 0, n; at < c->zone_capacity; at += n) {
+			n = pl_min64(c->zone_capacity - at, 1024);
+			r = (struct dev_req){
+				.op = DEV_WRITE, .block = zone * c->zone_blocks + at, .blocks = (uint32_t)n};
+			if (dev_submit(b->dev, b->now_ns, &r))
+				abort();
+			while (!dev_poll(b->dev, b->now_ns))
+				b->now_ns = pl_max64(b->now_ns, dev_next_ns(b->dev));
+		}
 	b->mix = 100;
 	b->depth = m->depth;
 	return b;
 }
 
 const struct micro micros[] = {
-	{"sim_ssd/untimed/4G", untimed_open, untimed_run, bench_close, 4 * GIB, 0, 0},
-	{"sim_ssd/untimed/64G", untimed_open, untimed_run, bench_close, 64 * GIB, 0, 0},
-	{"sim_ssd/untimed/1T", untimed_open, untimed_run, bench_close, 1024 * GIB, 0, 0},
-	{"sim_ssd/timed/64G/writes/depth8", timed_open, timed_run, bench_close, 64 * GIB, 0, 8},
-	{"sim_ssd/timed/64G/writes/depth32", timed_open, timed_run, bench_close, 64 * GIB, 0, 32},
-	{"sim_ssd/timed/64G/half_reads/depth32", timed_open, timed_run, bench_close, 64 * GIB, 50, 32},
-	{"sim_ssd/timed/64G/reads/depth32", timed_open, timed_run, bench_close, 64 * GIB, 100, 32},
-	{"sim_zns/timed/64G/reads/depth32", zns_open, timed_run, bench_close, 64 * GIB, 100, 32},
-	{"sim_opfs/timed/4G/half_reads/depth1", opfs_open, timed_run, bench_close, 4 * GIB, 50, 1},
+	{"sim_ssd/untimed/4G", untimed_open, untimed_run, bench_close, write_amplification, "write_amplification",
+		4 * GIB, 0, 0},
+	{"sim_ssd/untimed/64G", untimed_open, untimed_run, bench_close, write_amplification, "write_amplification",
+		64 * GIB, 0, 0},
+	{"sim_ssd/untimed/1T", untimed_open, untimed_run, bench_close, write_amplification, "write_amplification",
+		1024 * GIB, 0, 0},
+	{"sim_ssd/timed/64G/writes/depth8", timed_open, timed_run, bench_close, write_amplification,
+		"write_amplification", 64 * GIB, 0, 8},
+	{"sim_ssd/timed/64G/writes/depth32", timed_open, timed_run, bench_close, write_amplification,
+		"write_amplification", 64 * GIB, 0, 32},
+	{"sim_ssd/timed/64G/half_reads/depth32", timed_open, timed_run, bench_close, write_amplification,
+		"write_amplification", 64 * GIB, 50, 32},
+	{"sim_ssd/timed/64G/reads/depth32", timed_open, timed_run, bench_close, bytes_read, "media_read_bytes",
+		64 * GIB, 100, 32},
+	{"sim_zns/timed/64G/reads/depth32", zns_open, timed_run, bench_close, bytes_read, "media_read_bytes", 64 * GIB,
+		100, 32},
+	{"sim_opfs/timed/4G/half_reads/depth1", opfs_open, timed_run, bench_close, NULL, NULL, 4 * GIB, 50, 1},
 	{.name = NULL},
 };

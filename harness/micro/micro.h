@@ -12,6 +12,9 @@ struct micro {
 	/* Do one batch of work and return how many items that were. */
 	uint64_t (*run)(void *state);
 	void (*close)(void *state);
+	/* A figure that shows that the work was really done, shown beside the time under this name; both may be NULL. */
+	double (*figure)(void *state);
+	const char *figure_name;
 	uint64_t bytes; /* the size that open is asked for */
 	unsigned mix, depth; /* what else a family of benchmarks varies */
 };

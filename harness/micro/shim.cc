@@ -39,6 +39,8 @@ static void run(benchmark::State &bench, const struct micro *m)
 	for (auto _ : bench)
 		items += m->run(state);
 	bench.SetItemsProcessed(static_cast<int64_t>(items));
+	if (m->figure)
+		bench.counters[m->figure_name] = m->figure(state);
 }
 
 int main(int argc, char **argv)
@@ -48,8 +50,9 @@ int main(int argc, char **argv)
 		return 2;
 	benchmark::AddCustomContext("revision", facts_revision());
 	for (const struct micro *m = micros; m->name; m++)
-		benchmark::RegisterBenchmark(m->name, [m](benchmark::State &bench) { run(bench, m); })
-			->Unit(benchmark::kMillisecond);
+		benchmark::RegisterBenchmark(m->name, [m](benchmark::State &bench) {
+			run(bench, m);
+		})->Unit(benchmark::kMillisecond);
 	benchmark::RunSpecifiedBenchmarks();
 	close_opened();
 	return 0;

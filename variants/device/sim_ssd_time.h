@@ -18,7 +18,8 @@
  *
  * The events are a winner tree: a leaf for each die, time and die packed into one number, each inner node the lesser of
  * its two. So the next event is one read, and a change log2(dies) steps without a branch. Cost: a read or program is 2
- * events, an erase 1, a suspension 1 more. Time has 64 bits less those of the number of dies: 9 years at 64 dies. */
+ * events, an erase 1, a suspension 1 more. Time has 63 bits less those of the number of dies: 4 years at 64 dies, 26
+ * days at 4096. */
 #ifndef PL_DEVICE_SIM_SSD_TIME_H
 #define PL_DEVICE_SIM_SSD_TIME_H
 
