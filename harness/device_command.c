@@ -19,7 +19,7 @@
 const char device_help[] =
 	"Untimed: how much does a device write for each page of the host's, when it has come to rest?\n"
 	"    --pattern uniform | seq | hotcold:90/10 | zipf:0.99 | extents:64M/4\n"
-	"    --utilisation U      live pages / raw flash pages, in (0, 0.98]; device_bytes (4G) is the raw flash\n"
+	"    --utilisation U      live pages / raw flash pages, in (0, 0.98]; device_bytes (16G) is the raw flash\n"
 	"    --until steady | PAGES | Nx      Nx: turnovers of the live pages; the second half is measured\n"
 	"    --cap N              most turnovers until steady\n"
 	"    --fill seq | random | class      order of the first writes\n"

@@ -66,7 +66,7 @@ struct device_session {
 	uint64_t started_ns; /* wall */
 };
 
-/* Open the device with capacity_bytes; more (may be NULL) are keys to set before. */
+/* Open the device with capacity_bytes; media_bytes (NULL: as configured) is its raw flash. */
 int device_session_open(struct device_session *s, uint64_t capacity_bytes, const char *media_bytes) PL_MUST_USE;
 /* Wall time, for what is no part of a result. */
 uint64_t device_wall_ns(void);

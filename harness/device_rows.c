@@ -137,12 +137,15 @@ static double ratio(uint64_t a, uint64_t b)
 	return b ? (double)a / (double)b : 0;
 }
 
-/* Live pages over the pages that were written when a victim was chosen, less half a superblock: the mean page of the
- * superblock that was filled last is half as old. What theory means by utilisation. */
+/* What theory means by utilisation: live pages over the mean number of pages written and not erased. That mean is the
+ * rate of writes times the mean life of a written page (Little's law), and the life is what closed forms reckon with,
+ * whatever the heads and the reserve. When a victim is chosen the number is highest; it then falls by what the victim
+ * gives and grows again page by page, so the mean is half of that gain lower. */
 static double effective(const struct device_result *r)
 {
 	double super = (double)device_result_describe(r, "super_pages", 0);
-	double written = ratio(r->counts.victim_written_pages, r->counts.victims) - super / 2;
+	double gain = super - ratio(r->counts.victim_valid_pages, r->counts.victims);
+	double written = ratio(r->counts.victim_written_pages, r->counts.victims) - gain / 2;
 	return r->counts.victims && written > 0 ? (double)r->live_pages / written : 0;
 }
 
@@ -292,7 +295,7 @@ static void print_untimed(FILE *out, const struct device_result *r, const struct
 	print_line(out, "pattern", "%s", pl_conf_str(conf, "device.pattern"));
 	print_line(out, "pages", "%" PRIu64 " live of %" PRIu64 " of raw flash", r->live_pages, r->flash_pages);
 	print_ratio(out, o, "utilisation", "live / raw flash");
-	print_ratio(out, o, "utilisation_effective", "live / (written when a victim is chosen - half a superblock)");
+	print_ratio(out, o, "utilisation_effective", "live / mean of the pages written and not erased");
 	print_ratio(out, o, "write_amplification",
 		r->steady ? "steady" : "NOT STEADY: it still moved by more than 0.1 %; see --until, --cap");
 	print_ratio(out, o, "victim_valid_share", "valid pages of a victim / its pages");

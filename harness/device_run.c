@@ -8,6 +8,7 @@
 
 #include "harness/device_parts.h"
 #include "harness/options.h"
+#include "harness/profile.h"
 #include "harness/util.h"
 #include "variants/registry.h"
 
@@ -19,7 +20,7 @@
 #include <string.h>
 #include <time.h>
 
-#define DEFAULT_BYTES ((uint64_t)4 << 30)
+#define DEFAULT_BYTES ((uint64_t)16 << 30) /* 512 superblocks of the default geometry: a reserve of 3 is small */
 #define SIZE_MAX_BYTES ((uint64_t)64 << 20)
 
 static const char *const start_names[] = {"auto", "fresh", "seq", "random", NULL};
@@ -322,7 +323,7 @@ int device_session_open(struct device_session *s, uint64_t capacity_bytes, const
 	if (media_bytes && !lab_find_option(&conf, key, NULL))
 		err = pl_fault_set(s->f, PL_INVALID,
 			"device %s cannot be given its raw flash (%s): no untimed runs on it", s->wish->ops->name, key);
-	else if (media_bytes && pl_conf_is_set(&conf, key))
+	else if (media_bytes && profile_set_besides(&conf, key))
 		err = pl_fault_set(s->f, PL_INVALID,
 			"%s: in untimed runs device_bytes is the raw flash; set device_bytes instead", key);
 	else if (media_bytes)

@@ -80,7 +80,7 @@ struct timed {
 	uint64_t fill_blocks;
 };
 
-static int refuse(struct timed *t, const char *why)
+static int refuse(const struct timed *t, const char *why)
 {
 	return pl_fault_set(t->s->f, PL_INVALID, "%s", why);
 }
@@ -557,9 +557,9 @@ static int check_offer(const struct timed *t)
 	if (what)
 		return pl_fault_set(t->s->f, PL_INVALID, "op: device %s offers no %s", w->ops->name, what);
 	if (w->ask == ASK_SYNC && c->sequential && w->sync_writes)
-		return refuse((struct timed *)t, "sync_writes: on a sequential device only sync_writes = 0 is offered");
+		return refuse(t, "sync_writes: on a sequential device only sync_writes = 0 is offered");
 	if (w->ask == ASK_MOVE && c->files < 2)
-		return refuse((struct timed *)t, "op: move wants two files at least (option files of the device)");
+		return refuse(t, "op: move wants two files at least (option files of the device)");
 	if (w->ask == ASK_PUNCH && w->size_blocks % c->punch_blocks != 0)
 		return pl_fault_set(t->s->f, PL_INVALID,
 			"size: the device punches granules of %" PRIu32 " blocks; %" PRIu32 " blocks are no multiple",
@@ -581,13 +581,12 @@ static int prepare_slots(struct timed *t)
 	return PL_OK;
 }
 
-/* How the region is divided: its units, and the pattern over them. */
-static int prepare_region(struct timed *t, uint64_t first_zone, uint64_t zones)
+/* How the region (of a sequential device: its first zones) is divided into units, and the pattern over them. */
+static int prepare_region(struct timed *t, uint64_t zones)
 {
 	const struct dev_caps *c = &t->dev->caps;
 	const struct device_wish *w = t->w;
 	uint64_t blocks = c->capacity_blocks;
-	(void)first_zone;
 	if (c->sequential) {
 		t->units_per_zone = c->zone_capacity / w->size_blocks;
 		t->units = t->units_per_zone * zones;
@@ -772,15 +771,15 @@ static int prepare(struct timed *t)
 				: w->ask == ASK_MIXED ? c->zones / 2
 						      : 0;
 		if (full)
-			err = prepare_region(t, 0, full);
+			err = prepare_region(t, full);
 		if (!err && full)
 			err = fill_zones(t, full);
 		if (!err && (w->ask == ASK_MIXED || w->ask == ASK_WRITE || w->ask == ASK_APPEND))
 			err = prepare_lanes(t, full);
 		else if (!err && w->ask == ASK_PUNCH)
-			err = prepare_region(t, 0, c->zones);
+			err = prepare_region(t, c->zones);
 	} else {
-		err = prepare_region(t, 0, 0);
+		err = prepare_region(t, 0);
 		if (!err)
 			err = fill_region(t);
 	}

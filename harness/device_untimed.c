@@ -11,6 +11,7 @@
  * Cost: the pattern's, and the device's write_untimed. */
 #include "harness/device_parts.h"
 #include "harness/options.h"
+#include "harness/profile.h"
 #include "harness/util.h"
 
 #include <inttypes.h>
@@ -199,13 +200,14 @@ static void sum_up(struct device_session *s, const struct course *c)
 	}
 }
 
-/* An explicit op_permille promises a spare that the utilisation may not leave. */
+/* An explicit op_permille promises a spare that the utilisation may not leave. That of a profile is of the product, and
+ * the utilisation asked for takes its place. */
 static int check_spare(const struct device_session *s, uint64_t live)
 {
 	const struct pl_conf *c = s->args->conf;
 	char key[80];
 	(void)snprintf(key, sizeof key, "%s.op_permille", s->wish->ops->name);
-	if (!lab_find_option(c, key, NULL) || !pl_conf_is_set(c, key))
+	if (!lab_find_option(c, key, NULL) || !profile_set_besides(c, key))
 		return PL_OK;
 	uint64_t op = pl_conf_u64(c, key), flash = s->wish->device_bytes / s->wish->block_bytes;
 	uint64_t needed = pl_div_up(live * (1000 + op), 1000);

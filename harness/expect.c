@@ -601,6 +601,20 @@ static void print_reading(
 	}
 }
 
+static void keep_reading(
+	json_t *to, const struct line *l, const struct res_run *r, const struct judge *j, const struct reading *one)
+{
+	const char *label = r ? res_text(r->run, "label") : "";
+	const char *missing = !r ? "there is no run to judge" : !ended_well(r) ? "the run failed" : j->missing;
+	if (!to)
+		return;
+	json_t *row = missing ? json_pack("{s:s}", "missing", missing)
+			      : json_pack("{s:f, s:f}", "measured", one->measured, "reference", one->reference);
+	(void)json_object_update_new(row, json_pack("{s:s, s:s, s:s, s:b}", "name", l->name, "text", l->text, "label",
+						  label, "holds", (int)(!missing && one->holds)));
+	(void)json_array_append_new(to, row);
+}
+
 static int label_width(const struct res_runs *runs)
 {
 	size_t width = 8;
@@ -615,7 +629,7 @@ static bool skipped(const struct res_run *r)
 }
 
 static void judge_line(const struct res_runs *runs, const struct pl_conf *known, const struct line *l, int width,
-	FILE *out, struct claim_tally *tally)
+	FILE *out, struct claim_tally *tally, json_t *kept)
 {
 	size_t readings = 0, failed = 0;
 	(void)fprintf(out, "  %s: %s\n", l->name, l->text);
@@ -638,16 +652,19 @@ static void judge_line(const struct res_runs *runs, const struct pl_conf *known,
 		readings++;
 		failed += !one.holds || !ended_well(r);
 		print_reading(out, r, &j, &one, width);
+		keep_reading(kept, l, r, &j, &one);
 	}
-	if (!readings)
+	if (!readings) {
 		(void)fprintf(out, "    there is no run to judge  FAILS\n");
+		keep_reading(kept, l, NULL, NULL, NULL);
+	}
 	tally->judged++;
 	tally->failed += failed || !readings;
 	tally->readings += readings;
 	tally->failed_readings += failed;
 }
 
-void claims_report(const struct res_runs *runs, FILE *out, struct claim_tally *tally)
+void claims_report(const struct res_runs *runs, FILE *out, struct claim_tally *tally, json_t *readings)
 {
 	struct pl_conf known;
 	struct line *lines;
@@ -667,7 +684,7 @@ void claims_report(const struct res_runs *runs, FILE *out, struct claim_tally *t
 				(void)fprintf(out, "Claims%*s  %12s  %12s  %10s\n", width - 2, "", "measured",
 					"reference", "deviation");
 			headed = true;
-			judge_line(runs, &known, &lines[i], width, out, tally);
+			judge_line(runs, &known, &lines[i], width, out, tally, readings);
 		}
 	if (tally->failed)
 		(void)fprintf(out, "%zu of %zu claims FAIL, in %zu of %zu readings\n", tally->failed, tally->judged,

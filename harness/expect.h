@@ -36,7 +36,9 @@ struct claim_tally {
 	size_t readings, failed_readings; /* claims in runs */
 	size_t stated; /* free texts */
 };
-/* Judge all claims of the runs of one experiment and print each with measured value, reference, deviation and verdict. */
-void claims_report(const struct res_runs *runs, FILE *out, struct claim_tally *tally);
+/* Judge all claims of the runs of one experiment and print each with measured value, reference, deviation and verdict.
+ * readings (an array, or NULL) gets {name, text, label, measured, reference, holds} of each, for a claim that nothing was
+ * found for {name, text, label, missing, holds}. */
+void claims_report(const struct res_runs *runs, FILE *out, struct claim_tally *tally, json_t *readings);
 
 #endif

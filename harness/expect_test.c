@@ -135,7 +135,7 @@ static char *judge(struct claim_tally *tally)
 	FILE *out = open_memstream(&text, &n);
 	if (res_load_all((const char *[]){directory}, 1, &runs, &f))
 		fail_msg("%s", f.text);
-	claims_report(&runs, out, tally);
+	claims_report(&runs, out, tally, NULL);
 	(void)fclose(out);
 	res_unload_all(&runs);
 	return text;

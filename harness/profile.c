@@ -259,6 +259,20 @@ int profile_apply_named(struct pl_conf *c, struct pl_fault *f)
 	return err;
 }
 
+bool profile_set_besides(const struct pl_conf *c, const char *key)
+{
+	struct profile p;
+	const char *name = pl_conf_str(c, "profile");
+	bool besides = pl_conf_is_set(c, key);
+	if (!besides || !*name || profile_load(name, &p, NULL))
+		return besides;
+	for (size_t i = 0; i < p.items; i++)
+		if (strcmp(p.item[i].key, key) == 0 && strcmp(p.item[i].value, pl_conf_str(c, key)) == 0)
+			besides = false;
+	profile_free(&p);
+	return besides;
+}
+
 const struct profile_item *profile_unsourced(const struct profile *p)
 {
 	for (size_t i = 0; i < p->items; i++)

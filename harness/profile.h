@@ -33,6 +33,8 @@ void profile_free(struct profile *p);
 int profile_apply(const struct profile *p, struct pl_conf *c, struct pl_fault *f) PL_MUST_USE;
 /* If c has the key `profile`, load and apply it. For everybody who has gathered the keys of a run. */
 int profile_apply_named(struct pl_conf *c, struct pl_fault *f) PL_MUST_USE;
+/* Whether key was set in c, and not merely by its profile (c has been through profile_apply_named). */
+bool profile_set_besides(const struct pl_conf *c, const char *key);
 /* The first item with a digit in its value and no source, or NULL. */
 const struct profile_item *profile_unsourced(const struct profile *p);
 

@@ -188,6 +188,27 @@ static void applying_keeps_what_was_set(void **state)
 	profile_free(&p);
 }
 
+static void what_a_profile_set_is_told_apart(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/pagelab-profile-XXXXXX.ini";
+	static const char text[] = HEAD "sim_ssd.read_ns = 1us\nsim_ssd.erase_ns = 2us\n";
+	int fd = mkstemps(path, 4);
+	struct pl_conf conf;
+	struct pl_fault f;
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	(void)close(fd);
+	lab_conf_init(&conf);
+	assert_int_equal(pl_conf_set(&conf, "sim_ssd.erase_ns", "3us", &f), PL_OK);
+	assert_int_equal(pl_conf_set(&conf, "profile", path, &f), PL_OK);
+	assert_int_equal(profile_apply_named(&conf, &f), PL_OK);
+	assert_true(profile_set_besides(&conf, "sim_ssd.erase_ns"));
+	assert_false(profile_set_besides(&conf, "sim_ssd.read_ns"));
+	assert_false(profile_set_besides(&conf, "sim_ssd.program_ns"));
+	pl_conf_free(&conf);
+	(void)unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +219,7 @@ int main(void)
 		{"profile.bad_profiles_are_refused_with_their_line", bad_profiles_are_refused_with_their_line, NULL,
 			NULL, NULL},
 		{"profile.missing_profiles_name_the_nearest", missing_profiles_name_the_nearest, NULL, NULL, NULL},
+		{"profile.what_a_profile_set_is_told_apart", what_a_profile_set_is_told_apart, NULL, NULL, NULL},
 		{"profile.applying_keeps_what_was_set", applying_keeps_what_was_set, NULL, NULL, NULL},
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,11 +108,15 @@ static double m_bandwidth(const json_t *row)
 {
 	return real_of(row, "bandwidth_mib_per_s");
 }
-/* The mean or p99 of the only operation, of mixed runs that of the reads. */
+/* Of the only operation; of mixed runs that of the reads, where writes precede syncs that of the syncs. */
 static double of_operation(const json_t *row, const char *ending)
 {
 	const char *key;
+	char sync[64];
 	json_t *value;
+	(void)snprintf(sync, sizeof sync, "sync%s", ending);
+	if (json_object_get(row, sync))
+		return real_of(row, sync);
 	json_object_foreach((json_t *)row, key, value)
 	{
 		size_t n = strlen(key), end = strlen(ending);
@@ -260,6 +264,14 @@ static bool any_has(const struct row *rows, size_t n, size_t m)
 	return false;
 }
 
+static bool concerns_any(const struct row *rows, size_t n, size_t k)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(rows[i].cell[k], "-") != 0)
+			return true;
+	return false;
+}
+
 static void print_table(const struct table *t, const struct row *rows, size_t n, const struct arg_list *columns)
 {
 	size_t width[64] = {0}, keys = columns->n < 60 ? columns->n : 60;
@@ -269,14 +281,15 @@ static void print_table(const struct table *t, const struct row *rows, size_t n,
 		for (size_t k = 0; k <= keys; k++)
 			width[k] = (size_t)pl_max64(width[k], strlen(rows[i].cell[k]));
 	}
-	for (size_t k = 1; k <= keys; k++)
-		width[k] = (size_t)pl_max64(width[k], strlen(columns->item[k - 1]));
+	for (size_t k = 1; k <= keys; k++) /* a key that concerns none of these runs has no column */
+		width[k] = concerns_any(rows, n, k) ? (size_t)pl_max64(width[k], strlen(columns->item[k - 1])) : 0;
 	width[0] = grouped ? (size_t)pl_max64(width[0], 5) : 0;
 	for (size_t i = 0; i <= n; i++) {
 		if (grouped)
 			printf("%-*s  ", (int)width[0], i ? rows[i - 1].cell[0] : "group");
 		for (size_t k = 1; k <= keys; k++)
-			printf("%-*s  ", (int)width[k], i ? rows[i - 1].cell[k] : columns->item[k - 1]);
+			if (width[k])
+				printf("%-*s  ", (int)width[k], i ? rows[i - 1].cell[k] : columns->item[k - 1]);
 		const char *before = "";
 		for (size_t m = 0; m < t->n; m++) {
 			const char *name = t->measure[m].name;
@@ -308,7 +321,7 @@ static bool print_runs(const struct table *t, const struct res_runs *runs, const
 }
 
 /* Returns how many judged claims failed. */
-static size_t print_results(const struct res_runs *runs)
+static size_t print_results(const struct res_runs *runs, json_t *readings)
 {
 	static const struct table engine = {of_engine, PL_COUNT(of_engine), false},
 				  device = {of_device, PL_COUNT(of_device), true};
@@ -336,9 +349,9 @@ static size_t print_results(const struct res_runs *runs)
 		printf("Phase run; medians over seeds; WA = write amplification (device: media bytes\n"
 		       "per host byte), space amp = device bytes in use per byte of keys and values.\n");
 	else
-		printf("Medians over seeds; WA = write amplification; theory: closed forms for uniform\n"
-		       "overwrites at the effective utilisation.\n");
-	claims_report(runs, stdout, &claims);
+		printf("Medians over seeds; WA = write amplification; theory, of untimed runs: closed\n"
+		       "forms for uniform overwrites at the effective utilisation; us: latency.\n");
+	claims_report(runs, stdout, &claims, readings);
 	free(columns.item);
 	return claims.failed;
 }
@@ -368,8 +381,23 @@ static uint64_t changed_ns(const char *path)
 	return stat(path, &st) == 0 ? (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec : 0;
 }
 
-static bool is_current(const char *page, const struct res_runs *runs)
+/* What the page tells of the claims; written anew only when it changed, for the page is as old as its oldest source. */
+static void write_claims(const char *path, const json_t *readings)
 {
+	char *text = json_dumps(readings, JSON_INDENT(1)), *old = lab_read_file(path);
+	FILE *out = old && strcmp(old, text) == 0 ? NULL : fopen(path, "we");
+	if (out) {
+		(void)fputs(text, out);
+		(void)fclose(out);
+	}
+	free(old);
+	free(text);
+}
+
+static bool is_current(const char *page, const char *claims, const struct res_runs *runs)
+{
+	if (changed_ns(claims) >= changed_ns(page))
+		return false;
 	for (size_t i = 0; i < runs->n; i++)
 		if (changed_ns(runs->run[i].path) >= changed_ns(page))
 			return false;
@@ -435,12 +463,17 @@ int cmd_report(int argc, char **argv)
 		code = lab_error(LAB_FAILED, "%s", f.text);
 	else if (!code) {
 		char *page = lab_printf("%s/report.html", directory);
-		code = print_results(&runs) ? LAB_FAILED : LAB_OK;
+		json_t *readings = json_array();
+		char *claims = lab_printf("%s/claims.json", directory);
+		code = print_results(&runs, readings) ? LAB_FAILED : LAB_OK;
+		write_claims(claims, readings);
+		json_decref(readings);
 		(void)fflush(stdout);
-		if (!is_current(page, &runs) && draw(directory, res_text(runs.run[0].run, "experiment")) != 0)
+		if (!is_current(page, claims, &runs) && draw(directory, res_text(runs.run[0].run, "experiment")) != 0)
 			(void)lab_error(LAB_OK, "the table above is complete, but the page could not be drawn");
 		else if (lab_exists(page))
 			printf("%s\n", page);
+		free(claims);
 		free(page);
 		res_unload_all(&runs);
 	}

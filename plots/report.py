@@ -10,6 +10,7 @@ Every sentence is computed from the counters. "As fast" means within NOISE of ea
 
 import argparse
 import html
+import json
 import math
 import pathlib
 import re
@@ -200,14 +201,40 @@ def rerun(experiment, run):
     return f"./lab run harness/exp/{experiment.name}.ini --index {run.run.get('index', 0)}"
 
 
+def first_number(run, ending):
+    """The first derived number whose name ends so."""
+    return next((value for name, value in run.derived.items() if name.endswith(ending)), None)
+
+
+# Of device runs; those that no run has are left out.
+DEVICE_COLUMNS = (
+    ("write amplification", lambda run: run.derived.get("write_amplification")),
+    ("effective utilisation", lambda run: run.derived.get("utilisation_effective")),
+    ("FIFO theory", lambda run: run.derived.get("formula_fifo")),
+    ("greedy theory", lambda run: run.derived.get("formula_greedy")),
+    ("theory, classes mixed", lambda run: run.derived.get("formula_fifo_mixed")),
+    ("optimum", lambda run: run.derived.get("formula_optimal")),
+    ("operations/s", lambda run: first_number(run, "_operations_per_second")),
+    ("MiB/s", lambda run: first_number(run, "_bandwidth_mib_per_s")),
+    ("mean, µs", lambda run: first_number(run, "_latency_mean_us")),
+    ("p99, µs", lambda run: first_number(run, "_latency_p99_us")),
+)
+
+
+def columns(experiment):
+    if not any(run.derived for run in experiment.runs):
+        return COLUMNS
+    return tuple((name, of) for name, of in DEVICE_COLUMNS if any(of(run) is not None for run in experiment.runs))
+
+
 def run_table(experiment, keys):
-    head = ["#"] + list(keys) + ["seed"] + [name for name, _ in COLUMNS] + ["digest", "run it again"]
+    head = ["#"] + list(keys) + ["seed"] + [name for name, _ in columns(experiment)] + ["digest", "run it again"]
     lines = []
     for run in experiment.runs:
         cells = [f'<td data-v="{run.run.get("index", 0)}">{text(run.run.get("index", "-"))}</td>']
         cells += [f"<td>{text(measures.dimension(run, key) or '-')}</td>" for key in keys]
         cells.append(f"<td>{text(run.seed)}</td>")
-        for _, measure in COLUMNS:
+        for _, measure in columns(experiment):
             value = measure(run)
             cells.append('<td class="n" data-v="">-</td>' if value is None else
                          f'<td class="n" data-v="{value:.9g}">{style.number(value)}</td>')
@@ -215,8 +242,8 @@ def run_table(experiment, keys):
         cells.append(f"<td><code>{text(rerun(experiment, run))}</code></td>")
         lines.append("<tr>" + "".join(cells) + "</tr>\n")
     names = "".join(f'<th scope="col">{text(name)}</th>' for name in head)
-    return (f'<div class="wide"><table class="sortable"><caption>All {measures.counted(len(lines), "run")}, phase '
-            f"<code>run</code>. A column's head sorts by it.</caption><thead><tr>{names}</tr></thead>\n"
+    return (f'<div class="wide"><table class="sortable"><caption>All {measures.counted(len(lines), "run")}'
+            f"{'' if any(run.derived for run in experiment.runs) else ', phase <code>run</code>'}. A column's head sorts by it.</caption><thead><tr>{names}</tr></thead>\n"
             f"<tbody>{''.join(lines)}</tbody></table></div>")
 
 
@@ -275,15 +302,57 @@ def left_out(experiment):
     return "".join(parts)
 
 
+def judged(experiment):
+    """What `pagelab report` found of the claims: [{name, text, label, holds, measured, reference | missing}]."""
+    try:
+        readings = json.loads((experiment.directory / "claims.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [reading for reading in readings if isinstance(reading, dict) and "holds" in reading]
+
+
+def reading_row(reading):
+    """One line of the table of claims."""
+    cells = [f"<td>{text(reading['name'])}</td>", f"<td>{text(reading['label'])}</td>"]
+    if "missing" in reading:
+        cells.append(f'<td colspan="3">{text(reading["missing"])}</td>')
+    else:
+        measured, reference = reading["measured"], reading["reference"]
+        off = f"{(measured / reference - 1) * 100:+.2f} %" if reference else "-"
+        cells += [f'<td class="n">{measured:.6g}</td>', f'<td class="n">{reference:.6g}</td>', f'<td class="n">{off}</td>']
+    cells.append("<td>holds</td>" if reading["holds"] else '<td class="bad">FAILS</td>')
+    return "<tr>" + "".join(cells) + "</tr>"
+
+
+def verdicts(readings):
+    """The judged claims: how many hold, and each reading."""
+    failed = [reading for reading in readings if not reading["holds"]]
+    claims = sorted({(reading["name"], reading["text"]) for reading in readings})
+    said = (f'<p class="bad">{len(failed)} of {measures.counted(len(readings), "reading")} FAIL.</p>' if failed else
+            f"<p>All {measures.counted(len(claims), 'claim')} hold, in {measures.counted(len(readings), 'reading')}.</p>")
+    names = "".join(f'<th scope="col">{name}</th>' for name in ("claim", "run", "measured", "reference", "deviation", ""))
+    return (said + plain_table(["about", "claim"], claims, "Judged claims")
+            + f'<details{" open" if failed else ""}><summary>Every reading</summary><div class="wide"><table>'
+            f"<thead><tr>{names}</tr></thead><tbody>{''.join(map(reading_row, readings))}</tbody></table></div></details>")
+
+
 def expectations(experiment):
-    """Claims that the experiment makes, if it makes any."""
+    """Claims that the experiment makes, if it makes any: judged ones with their verdicts, then stated ones."""
     claims = sorted({(name, value) for run in experiment.runs for name, value in (run.run.get("expect") or {}).items()})
+    readings = judged(experiment)
+    known = {(reading["name"], reading["text"]) for reading in readings}
+    stated = [claim for claim in claims if claim not in known]
     if not claims:
         return ""
-    return ("<h2>Claims</h2><p><strong>Stated, not judged:</strong> this is what the experiment file expects "
-            "(<code>expect.*</code>), from a paper or from its design. Nothing on this page checks whether the numbers "
-            "bear it out; that is the reader's to do.</p>" + plain_table(["about", "claim"], claims,
-                                                                       "Claims"))
+    parts = ["<h2>Claims</h2>"]
+    if readings:
+        parts.append(verdicts(readings))
+    if stated:
+        parts.append("<p><strong>Stated, not judged:</strong> this is what the experiment file expects "
+                     "(<code>expect.*</code>), from a paper or from its design. Nothing on this page checks whether the "
+                     "numbers bear it out; that is the reader's to do.</p>"
+                     + plain_table(["about", "claim"], stated, "Claims"))
+    return "".join(parts)
 
 
 def warnings(experiment):
@@ -394,6 +463,13 @@ def page(experiment, figure_directory):
     alternative = f"{title} " + " ".join(
         f"Fastest on {setting}: {best}, {speed} thousand operations per second." for setting, best, speed, *_ in rows)
     keys = measures.varying(experiment)
+    said = effect = ""
+    if rows:  # runs of devices alone have no throughput of an engine to speak of
+        said = ("<h2>What the numbers say</h2>" + findings(experiment, found, real_settings(table))
+                + plain_table(head, rows, "The fastest variant of each setting"))
+        effect = ("<h2>One choice at a time</h2><p>Ratios of throughput between variants that differ in one choice only "
+                  "(and in what follows from it). Above 1 the choice is faster than its basis.</p>"
+                  + effect_table(found))
     about = measures.caption(experiment, "of several seeds the median counts")
     whole = shlex.join(["./lab", "run", f"harness/exp/{experiment.name}.ini", "--out", "results/runs"])
     return f"""<!doctype html>
@@ -409,15 +485,10 @@ def page(experiment, figure_directory):
 <h1>{text(title)}</h1>
 <p class="sub">pagelab, experiment <code>{text(experiment.name)}</code>. {text(about)}</p>
 {warnings(experiment)}
-<h2>What the numbers say</h2>
-{findings(experiment, found, real_settings(table))}
-{plain_table(head, rows, "The fastest variant of each setting")}
+{said}
 <h2>Figures</h2>
 {figures(figure_directory, experiment, alternative)}
-<h2>One choice at a time</h2>
-<p>Ratios of throughput between variants that differ in one choice only (and in what follows from it). Above 1 the
-choice is faster than its basis.</p>
-{effect_table(found)}
+{effect}
 {expectations(experiment)}
 <h2>All runs</h2>
 {run_table(experiment, keys)}

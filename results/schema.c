@@ -43,7 +43,7 @@ static const char *const rows =
 	"and "
 	"counters of this kind of device, since its opening) |\n"
 	"| derived | the same runs: ratios and closed forms, in reals, no part of the digest | untimed: `utilisation`, "
-	"`utilisation_effective` (live_pages / (victim_written_pages / victims - half a superblock)), "
+	"`utilisation_effective` (live_pages over the mean pages written and not erased), "
 	"`write_amplification`, `victim_valid_share`, `wear_mean`, `utilisation_formula_fifo`, `formula_fifo`, "
 	"`formula_greedy`, `formula_choices`, `formula_fifo_mixed`, `formula_optimal` (write amplification in theory "
 	"at "

@@ -327,7 +327,8 @@ static void put_all(struct ftl *f, struct ftl_head *h, const uint32_t *lpn, uint
 	f->counts.host_pages += n;
 }
 
-static void ask_for_records(const struct ftl *f, const uint32_t *lpn, uint32_t n)
+/* Inlined by force: gcc takes a function that only prefetches for one without effect and drops the call. */
+__attribute__((always_inline)) static inline void ask_for_records(const struct ftl *f, const uint32_t *lpn, uint32_t n)
 {
 	bool record = f->bits_shift == f->super_shift;
 	for (uint32_t i = 0; i < n; i++) {

@@ -69,9 +69,9 @@ struct ftl_head { /* where a stream writes: pages [at, end) of an open superbloc
 struct ftl_counts { /* pages and superblocks, since the last ftl_reset_counts */
 	uint64_t host_pages, moved_pages, trimmed_pages;
 	uint64_t victims, victim_valid; /* chosen by the policy; sum over them of their valid pages */
-	/* Sum, over the same moments, of the pages written in what is open or closed outside of the pSLC cache. The share
-	 * that live pages have of what they can use is live / (victim_written / victims - super_pages / 2): a page lives
-	 * from its own write, not from the closing of its superblock. */
+	/* Sum, over the same moments, of the pages written in what is open or closed outside of the pSLC cache. Their mean
+	 * over time is half a victim's gain lower: victim_written / victims - (super_pages - victim_valid / victims) / 2.
+	 * It is the space in whose terms closed forms hold (Little's law: pages written x their mean life). */
 	uint64_t victim_written;
 	uint64_t erases, rescans, folded_pages; /* folded: moved out of the pSLC cache, part of moved */
 };

@@ -1,10 +1,10 @@
 /* sim_ssd_ftl_test.c - write amplification against closed forms, victims against a search of all candidates, and what
  * must hold of any device whatever is written to it.
  *
- * Closed forms of uniform and of class-wise random writes are evaluated at the share that live pages have of the space
- * they can use. A page written in a FIFO lives from its own write until its superblock is chosen. If K pages are
- * written and not erased at the moment of choice, that is K pages less half a superblock on the average, so the share is
- *   live / (K - super_pages / 2), K = victim_written / victims.
+ * Closed forms of uniform and of class-wise random writes are evaluated at the share that live pages have of the pages
+ * written and not erased, in the mean over time: by Little's law that mean is the rate of writes times the life of a
+ * written page. At the choice of a victim there are K, then K less the victim's gain, and each page written adds one:
+ *   live / (K - (super_pages - victim_valid / victims) / 2), K = victim_written / victims.
  * Sources of the forms: Desnoyers, "Analytic Models of SSD Write Performance", ACM TOS 10(2), 2014; Van Houdt, "A Mean
  * Field Model for a Class of Garbage Collection Algorithms in Flash-Based Solid State Drives", SIGMETRICS 2013. */
 #include "variants/device/sim_ssd_ftl.h"
@@ -230,8 +230,9 @@ static struct measured measure(const struct setup *s)
 		m.erases_max = erases > m.erases_max ? erases : m.erases_max;
 	}
 	m.wa = (double)(f.counts.host_pages + f.counts.moved_pages) / (double)f.counts.host_pages;
-	m.usable_u = (double)m.mapped /
-		     ((double)f.counts.victim_written / (double)f.counts.victims - (double)s->super_pages / 2);
+	double victims = (double)f.counts.victims,
+	       gain = (double)s->super_pages - (double)f.counts.victim_valid / victims;
+	m.usable_u = (double)m.mapped / ((double)f.counts.victim_written / victims - gain / 2);
 	const char *wrong = ftl_check(&f);
 	if (wrong)
 		fail_msg("%s", wrong);

@@ -1,0 +1,224 @@
+"""paper_test.py - figures of model against reference: they show the deviations that the numbers have, and can be drawn.
+
+The results are made up: every model is 2 % above its reference.
+"""
+
+import importlib.util
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import against  # noqa: E402
+import closed   # noqa: E402
+import load     # noqa: E402
+import style    # noqa: E402
+
+ABOVE = 1.02
+
+
+class Results:
+    """A directory of device runs."""
+
+    def __init__(self, directory, name):
+        self.directory, self.name, self.runs = directory, name, 0
+        directory.mkdir(parents=True)
+
+    def add(self, group, spec, derived, device=None, expect=None, describe=None):
+        spec = {key: str(value) for key, value in spec.items()}
+        rows = [{"row": "run", "schema": 1, "experiment": self.name, "group": group, "index": self.runs, "seed": 1,
+                 "label": f"{group} {self.runs}", "choices": {"device": spec.get("device", "sim_ssd")}, "spec": spec,
+                 "sweep": {}, "hints": {"title": "made up"}, "expect": expect or {}, "simulated": True},
+                {"row": "host", "revision": "0123456789abcdef"},
+                {"row": "device", **(device or {}), "describe": describe or {}}, {"row": "derived", **derived},
+                {"row": "end", "status": "ok", "reason": "", "wall_ms": 1, "digest": "0"}]
+        (self.directory / f"{self.runs:04d}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows),
+                                                              encoding="utf-8")
+        self.runs += 1
+
+
+def cleaning_uniform(results):
+    for u in (0.6, 0.8):
+        for collect, theory in (("fifo", closed.fifo(u)), ("greedy", closed.greedy(u, 64))):
+            for stream in ("shared", "own"):
+                results.add("order", {"sim_ssd.collect": collect, "sim_ssd.gc_stream": stream},
+                            {"write_amplification": ABOVE * theory, "utilisation_effective": u},
+                            describe={"super_pages": 64})
+        results.add("choices", {"sim_ssd.collect": "dchoices", "sim_ssd.gc_stream": "shared", "sim_ssd.choices": 2},
+                    {"write_amplification": ABOVE * closed.choices(u, 64, 2), "utilisation_effective": u},
+                    describe={"super_pages": 64})
+
+
+def cleaning_skew(results):
+    script = module("cleaning-skew")
+    for pattern, live in (("hotcold:90/10", 8000), ("zipf:0.99", 8000)):
+        for at, (_, (collect, stream), *_) in enumerate(script.POLICIES):
+            aim = (closed.fifo_classes(0.8, script.classes(pattern, live)) if at == 0
+                   else script.reference(pattern, at, 0.8))
+            results.add("g", {"device.pattern": pattern, "sim_ssd.collect": collect, "sim_ssd.gc_stream": stream,
+                              "device.utilisation": 0.8},
+                        {"write_amplification": ABOVE * aim, "utilisation_effective": 0.8},
+                        {"flash_pages": 10000, "live_pages": live})
+
+
+def zone_superblock(results):
+    for group, size, writers, wa in (("aligned", "256k", 1, closed.greedy(0.9, 4)), ("aligned", "1M", 1, 1.0),
+                                     ("aligned", "2M", 1, 1.0), ("aligned", "1M", 4, closed.greedy(0.9, 4)),
+                                     ("unaligned", "1536k", 1, 1.0)):
+        results.add(group, {"device.pattern": f"extents:{size}/{writers}", "device.utilisation": 0.9},
+                    {"write_amplification": ABOVE * wa, "utilisation_effective": 0.9},
+                    describe={"super_bytes": 1 << 20})
+
+
+def zn540(results):
+    for op, spec, metric, measured in (
+            ("write", {"device.size": 4096}, "write_latency_mean_us", 11.4),
+            ("write", {"device.size": 16384}, "write_latency_mean_us", 16.3),
+            ("read", {"device.size": 4096, "device.qd": 8}, "read_operations_per_second", 98600),
+            ("read", {"device.size": 4096, "device.qd": 32}, "read_operations_per_second", 274000),
+            ("reset", {"device.fill": "500"}, "reset_latency_mean_us", 11300),
+            ("finish", {"device.fill": "4k"}, "finish_latency_mean_us", 907000)):
+        results.add(op, {"device.op": op, **spec}, {metric: ABOVE * measured},
+                    expect={"mean": f"{metric} within 5 % of {measured}"})
+
+
+def opfs_calls(results):
+    for op, size, measured in (("read", 4096, 2.9), ("read", 65536, 11.5), ("write", 4096, 37.6)):
+        results.add(op + "s", {"device.op": op, "device.size": size}, {f"{op}_latency_mean_us": ABOVE * measured}, expect={
+            "line": f"{op}_latency_mean_us within 5 % of 2.1 + 0.15 * device.size / 1024",
+            "measured-4k": f"{op}_latency_mean_us within 5 % of {measured} where device.size={size // 1024}k"})
+    for writes, measured in ((1, 175), (64, 2295)):
+        results.add("flushes", {"device.op": "sync", "device.sync_writes": writes}, {"sync_latency_mean_us": ABOVE * measured},
+                    expect={"measured-1": f"sync_latency_mean_us within 5 % of {measured} where device.sync_writes={writes}"})
+    results.add("close", {"device.op": "file_close"}, {"file_close_latency_mean_us": ABOVE * 381},
+                expect={"measured": "file_close_latency_mean_us within 5 % of 381"})
+    results.add("create", {"device.op": "create"}, {"file_open_latency_mean_us": ABOVE * (728 + 1043)},
+                expect={"measured": "file_open_latency_mean_us within 5 % of 728 + 1043"})
+
+
+def zns_conventional(results):
+    flash = {"sim_ssd.program_ns": 870000, "sim_ssd.erase_ns": 3000000, "sim_ssd.pages_per_block": 32, "sim_ssd.planes": 2,
+             "sim_ssd.flash_page_bytes": 16384, "sim_ssd.channels": 8, "sim_ssd.dies_per_channel": 4,
+             "sim_ssd.link_bytes_per_s": 1150 << 20}
+    limit = 1024 / (870000 + 93750 + 40000 * 0.5) * 1e9 / 1024 * 1024 / 1024 / 2  # 32 dies, 32 KiB; write amplification 2
+    for warm in (0, 400):
+        results.add("conventional-7", {**flash, "device.warm": warm, "device.count": 100},
+                    {"write_bandwidth_mib_per_s": ABOVE * limit, "write_amplification": 2.0}, {"erases": 5})
+        results.add("zoned", {"sim_zns.write_bytes_per_s": 1150 << 20, "device.warm": warm, "device.count": 100},
+                    {"write_bandwidth_mib_per_s": ABOVE * 1150, "write_amplification": 1.0})
+
+
+def module(name):
+    spec = importlib.util.spec_from_file_location("figure", HERE / "paper" / f"{name}.py")
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+FIGURES = {"cleaning-uniform": cleaning_uniform, "cleaning-skew": cleaning_skew, "zone-superblock": zone_superblock,
+           "zn540": zn540, "opfs-calls": opfs_calls, "zns-conventional": zns_conventional}
+
+
+def deviations(panels):
+    """y of all single points of the lower panels."""
+    return [float(y) for axes in panels for line in axes.lines if line.get_linestyle() == "None" for y in line.get_ydata()]
+
+
+class Figures(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory()
+        cls.root = pathlib.Path(cls.scratch.name)
+        cls.pyplot = style.matplotlib_defaults()
+        for name, fill in FIGURES.items():
+            fill(Results(cls.root / name, name))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scratch.cleanup()
+
+    def draw(self, name):
+        return module(name).draw(load.load(self.root / name), self.pyplot)
+
+    def test_every_experiment_has_a_figure(self):
+        for name in FIGURES:
+            self.assertTrue((HERE.parent / "harness" / "exp" / f"{name}.ini").exists(), name)
+
+    def test_deviations_are_those_of_the_numbers(self):
+        for name in FIGURES:
+            figure = self.draw(name)
+            columns = len(figure.axes) // 2
+            lower = figure.axes[columns:]
+            if name == "zns-conventional":
+                lower = lower[:1]  # the other says how many times slower
+            shown = deviations(lower)
+            self.assertGreater(len(shown), 3, name)
+            for value in shown:
+                self.assertAlmostEqual(value, 2.0, delta=0.35 if name == "zone-superblock" else 0.02, msg=name)
+            self.pyplot.close(figure)
+
+    def test_nothing_is_cut_off(self):
+        for name in FIGURES:
+            figure = self.draw(name)
+            figure.canvas.draw()
+            width, height = figure.get_size_inches()
+            self.assertLessEqual(width, against.PAGE)
+            box = figure.get_tightbbox(figure.canvas.get_renderer())
+            self.assertGreaterEqual(box.x0, 0, name)
+            self.assertGreaterEqual(box.y0, 0, name)
+            self.assertLessEqual(box.x1, width, name)
+            self.assertLessEqual(box.y1, height, name)
+            foot = min(axes.get_tightbbox(figure.canvas.get_renderer()).y0 for axes in figure.axes)
+            caption = figure.texts[-1].get_window_extent(figure.canvas.get_renderer()).y1
+            self.assertLess(caption, foot, f"{name}: the caption runs into the panels")
+            self.pyplot.close(figure)
+
+    def test_programs_write_their_files(self):
+        name = "zn540"
+        subprocess.run([sys.executable, str(HERE / "paper" / f"{name}.py"), str(self.root / name), "--out",
+                        str(self.root)], check=True)
+        for ending in ("svg", "pdf", "png"):
+            self.assertTrue((self.root / f"{name}.{ending}").stat().st_size > 1000)
+
+    def test_results_of_an_engine_are_refused(self):
+        rows = [{"row": "run", "schema": 1, "experiment": "x", "index": 0, "spec": {}}, {"row": "end", "status": "ok"}]
+        directory = self.root / "engine"
+        directory.mkdir()
+        (directory / "0.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        done = subprocess.run([sys.executable, str(HERE / "paper" / "zn540.py"), str(directory), "--out", str(self.root)],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no device run", done.stderr)
+
+
+class Page(unittest.TestCase):
+    """The report of device runs."""
+
+    def test_claims_are_shown_with_their_verdicts(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            directory = pathlib.Path(scratch) / "zn540"
+            zn540(Results(directory, "zn540"))
+            (directory / "claims.json").write_text(json.dumps([
+                {"name": "mean", "text": "write_latency_mean_us within 5 % of 11.4", "label": "write 0", "holds": True,
+                 "measured": 11.628, "reference": 11.4},
+                {"name": "mean", "text": "write_latency_mean_us within 5 % of 16.3", "label": "write 1", "holds": False,
+                 "missing": "there is no number x"}]), encoding="utf-8")
+            out = directory / "report.html"
+            subprocess.run([sys.executable, str(HERE / "report.py"), str(directory), "--figures", scratch, "--out",
+                            str(out)], check=True)
+            page = out.read_text(encoding="utf-8")
+            self.assertIn("+2.00 %", page)
+            self.assertIn("there is no number x", page)
+            self.assertIn("1 of 2 readings FAIL", page)
+            self.assertIn("Stated, not judged", page)  # the claims that nobody judged
+            self.assertNotIn("One choice at a time", page)
+            self.assertIn("mean, µs", page)
+            self.assertNotIn("pool hits", page)
+
+
+if __name__ == "__main__":
+    unittest.main()
