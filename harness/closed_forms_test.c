@@ -337,6 +337,21 @@ static void optimum_by_search(void **state)
 	}
 }
 
+/* At the optimum one more page of medium saves each class the same: (1/v - 1 + ln v) f/r is equal for all. A class that
+ * is hardly ever written has v next to 1, where this must not cancel. */
+static void optimum_has_one_price(void **state)
+{
+	static const struct closed_class c[] = {{0.1, 0.9}, {0.3, 0.1}, {0.3, 1e-3}, {0.3, 1e-5}};
+	double at[4], price[4];
+	(void)state;
+	assert_true(closed_optimal(0.85, c, 4, at) > 1);
+	for (size_t i = 0; i < 4; i++) {
+		long double v = 1 - 1 / (long double)closed_fifo(at[i]);
+		price[i] = (double)((1 / v - 1 + logl(v)) * (long double)(c[i].data / c[i].writes));
+		assert_within("price", at[i], price[i], price[0], 1e-3);
+	}
+}
+
 static void grouping_does_not_show(void **state)
 {
 	static struct closed_class fine[CLOSED_GROUPS_MAX], every[CLOSED_GROUPS_MAX];
@@ -392,6 +407,7 @@ int main(void)
 		cmocka_unit_test(greedy_is_the_limit_of_choices),
 		cmocka_unit_test(classes_that_are_alike_are_one),
 		cmocka_unit_test(optimum_by_search),
+		cmocka_unit_test(optimum_has_one_price),
 		cmocka_unit_test(grouping_does_not_show),
 		cmocka_unit_test(no_steady_state_is_0),
 	};

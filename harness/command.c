@@ -21,9 +21,9 @@ const struct command commands[] = {
 	{"expand", cmd_expand, "expand EXP [--format words|tsv|json]",
 		"the runs of an experiment, one canonical line each"},
 	{"run", cmd_run,
-		"run EXP [--index K | --shard I/N] [--simulated] [--jobs N] [--out DIR] [-v]\n"
+		"run EXP [--index K | --shard I/N] [--simulated] [--anew] [--jobs N] [--out DIR] [-v]\n"
 		"    run --set KEY=VALUE ... [--profile P] [-P FILE] [-p NAME=VALUE] [--keep DIR] [--out DIR]",
-		"run an experiment (finished runs are not repeated), or a single run"},
+		"run an experiment (finished runs are not repeated unless --anew), or a single run"},
 	{"calibrate", cmd_calibrate,
 		"calibrate --path FILE|DIRECTORY|DEVICE [--size BYTES] [--out PROFILE.ini] [--quick] [--buffered]\n"
 		"    [--force] [--destroy]",

@@ -228,7 +228,23 @@ static void experiment_runs_once(void **state)
 	assert_int_equal(count_files("o/sweep/*.part"), 0);
 	assert_code(LAB("run", "sweep.ini", "--out", "o"), LAB_OK);
 	assert_has(err_text, "6 already finished");
+	assert_null(strstr(err_text, "another revision"));
 	assert_code(LAB("run", "sweep.ini", "--out", "o", "--index", "6"), LAB_USAGE);
+	/* a result of another program is not passed over in silence */
+	glob_t found;
+	assert_int_equal(glob("o/sweep/0000-*.jsonl", 0, NULL, &found), 0);
+	char *text = file_text(found.gl_pathv[0]), *revision = strstr(text, "\"revision\":\"");
+	assert_non_null(revision);
+	revision[strlen("\"revision\":\"")] ^= 1;
+	write_file(found.gl_pathv[0], text);
+	free(text);
+	globfree(&found);
+	assert_code(LAB("run", "sweep.ini", "--out", "o"), LAB_OK);
+	assert_has(err_text, "1 of the finished runs are by another revision");
+	assert_code(LAB("run", "sweep.ini", "--out", "o", "--anew"), LAB_OK);
+	assert_has(err_text, "6 ok, 0 already finished");
+	assert_code(LAB("run", "sweep.ini", "--out", "o"), LAB_OK);
+	assert_null(strstr(err_text, "another revision"));
 	assert_code(LAB("run", "sweep.ini", "--out", "p", "--shard", "1/4"), LAB_OK);
 	assert_int_equal(count_files("p/sweep/*.jsonl"), 2);
 	assert_code(LAB("run", "sweep.ini", "--out", "p", "--index", "0"), LAB_OK);

@@ -159,8 +159,10 @@ static int tear_down(void **state)
 
 #define ROWS                                                                                                           \
 	"{\"row\":\"phase\",\"phase\":\"run\",\"operations\":10,\"erases\":7}\n"                                       \
-	"{\"row\":\"device\",\"steady\":1,\"erases\":8,\"describe\":{\"super_pages\":256,\"erases\":9}}\n"             \
-	"{\"row\":\"derived\",\"write_amplification\":2.70,\"formula_fifo\":2.6928,\"utilisation_effective\":0.8}\n"
+	"{\"row\":\"device\",\"steady\":1,\"windows\":6,\"erases\":8,\"describe\":{\"super_pages\":256,\"erases\":9}}" \
+	"\n"                                                                                                           \
+	"{\"row\":\"derived\",\"windows\":5,\"write_amplification\":2.70,\"formula_fifo\":2.6928,\"utilisation_"       \
+	"effective\":0.8}\n"
 
 /* One run with one claim: failed claims. */
 static size_t failures(const char *claim)
@@ -200,6 +202,7 @@ static void numbers_decide(void **state)
 static void rows_in_their_order(void **state)
 {
 	(void)state;
+	assert_int_equal(failures("1 * windows = 5"), 0); /* the derived row before the device's */
 	assert_int_equal(failures("erases = 8"), 0); /* the device's before the phase's */
 	assert_int_equal(failures("super_pages = 256"), 0);
 	assert_int_equal(failures("operations = 10"), 0);

@@ -12,6 +12,7 @@
 #include "harness/command.h"
 #include "harness/device_file.h"
 #include "harness/execute.h"
+#include "harness/facts.h"
 #include "harness/options.h"
 #include "harness/profile.h"
 #include "results/reader.h"
@@ -33,7 +34,10 @@ struct session {
 	const char *directory, *keep;
 	bool verbose, terminal;
 	size_t total, ended, failed, already, skipped, busy, interrupted; /* of the selected runs */
+	size_t older; /* already finished, by another revision of the program */
 	size_t refused;
+	char older_revision[64];
+	bool anew; /* finished runs are run again */
 	char first_failure[500];
 	uint64_t start_ns;
 };
@@ -80,7 +84,7 @@ static void say_ended(const struct session *s, const struct spec *spec, const st
 	if (st->status == EXEC_OK)
 		(void)fprintf(stderr, ", %s, %" PRIu64 " ms", speed, st->wall_ms);
 	if (*st->reason)
-		(void)fprintf(stderr, ": %s", st->reason);
+		(void)fprintf(stderr, "%s%s", st->status == EXEC_ALREADY ? " by revision " : ": ", st->reason);
 	(void)fputc('\n', stderr);
 }
 
@@ -105,6 +109,10 @@ static void count(struct session *s, const struct spec *spec, const struct exec_
 {
 	s->ended++;
 	s->already += st->status == EXEC_ALREADY;
+	if (st->status == EXEC_ALREADY && strcmp(st->reason, facts_revision()) != 0) {
+		s->older++;
+		lab_copy(s->older_revision, sizeof s->older_revision, st->reason);
+	}
 	s->skipped += st->status == EXEC_SKIPPED;
 	s->busy += st->status == EXEC_BUSY;
 	s->interrupted += st->status == EXEC_INTERRUPTED;
@@ -120,10 +128,13 @@ static void count(struct session *s, const struct spec *spec, const struct exec_
 static void run_here(struct session *s, const struct spec *spec, struct exec_state *st)
 {
 	struct exec_args a = {.spec = spec, .experiment = s->e, .directory = s->directory, .keep = s->keep};
-	if (s->e && !spec->skip_err && exec_finished(spec, s->directory))
+	char revision[64] = "unknown";
+	if (s->e && !s->anew && !spec->skip_err && exec_finished(spec, s->directory, revision, sizeof revision)) {
 		*st = (struct exec_state){.status = EXEC_ALREADY};
-	else
-		exec_run(&a, st);
+		lab_copy(st->reason, sizeof st->reason, revision);
+		return;
+	}
+	exec_run(&a, st);
 }
 
 static int begin_job(struct session *s, const struct spec *spec, struct job *j, struct exec_state *st)
@@ -328,6 +339,11 @@ static int summary(const struct session *s, const char *again)
 		"%s\n",
 		s->e->name, s->total, ok, s->already, s->failed, s->skipped, s->refused,
 		(double)(pl_clock_ns() - s->start_ns) / 1e9, s->directory);
+	if (s->older)
+		(void)fprintf(stderr,
+			"%s: %zu of the finished runs are by another revision of the program (%s; this is %s); `run %s "
+			"--anew` runs all again\n",
+			s->e->name, s->older, s->older_revision, facts_revision(), s->e->name);
 	if (lab_interrupted())
 		return lab_error(LAB_AGAIN, "interrupted; finished runs are kept, %s does the rest", again);
 	if (s->failed)
@@ -361,7 +377,7 @@ static int run_selection(struct session *s, const struct selection *l, size_t jo
 
 struct run_args {
 	const char *index, *shard, *jobs, *out, *keep, *profile;
-	bool simulated, verbose;
+	bool simulated, anew, verbose;
 	struct arg_list set, files, properties, exp;
 };
 
@@ -369,6 +385,7 @@ static struct session session_for(const struct run_args *a, const char *director
 {
 	return (struct session){.directory = directory,
 		.keep = a->keep,
+		.anew = a->anew,
 		.verbose = a->verbose,
 		.terminal = isatty(STDERR_FILENO) == 1,
 		.start_ns = pl_clock_ns()};
@@ -458,9 +475,9 @@ int cmd_run(int argc, char **argv)
 	const struct arg options[] = {{.name = "--index", .text = &a.index}, {.name = "--shard", .text = &a.shard},
 		{.name = "--jobs", .short_name = "-j", .text = &a.jobs}, {.name = "--out", .text = &a.out},
 		{.name = "--keep", .text = &a.keep}, {.name = "--simulated", .flag = &a.simulated},
-		{.name = "--verbose", .short_name = "-v", .flag = &a.verbose}, {.name = "--set", .list = &a.set},
-		{.name = "-P", .list = &a.files}, {.name = "-p", .list = &a.properties},
-		{.name = "--profile", .text = &a.profile}};
+		{.name = "--anew", .flag = &a.anew}, {.name = "--verbose", .short_name = "-v", .flag = &a.verbose},
+		{.name = "--set", .list = &a.set}, {.name = "-P", .list = &a.files},
+		{.name = "-p", .list = &a.properties}, {.name = "--profile", .text = &a.profile}};
 	int code = args_parse("run", options, PL_COUNT(options), argc, argv, &a.exp);
 	bool single = a.set.n || a.files.n || a.properties.n || a.profile;
 	lab_catch_signals();

@@ -214,6 +214,8 @@ class Page(unittest.TestCase):
             self.assertIn("+2.00 %", page)
             self.assertIn("there is no number x", page)
             self.assertIn("1 of 2 readings FAIL", page)
+            self.assertEqual(page.count('<td class="bad">FAILS</td>'), 1)
+            self.assertEqual(page.count("<td>holds</td>"), 1)
             self.assertIn("Stated, not judged", page)  # the claims that nobody judged
             self.assertNotIn("One choice at a time", page)
             self.assertIn("mean, µs", page)

@@ -115,13 +115,18 @@ int res_file_digest(const char *path, char out[17], struct pl_fault *f)
 	return err;
 }
 
-bool res_finished(const char *path, const char *run_id)
+bool res_finished(const char *path, const char *run_id, char *revision, size_t cap)
 {
 	struct res_run r;
 	if (res_load(path, &r, NULL))
 		return false;
 	bool ok =
 		r.end && strcmp(res_text(r.end, "status"), "ok") == 0 && strcmp(res_text(r.run, "run_id"), run_id) == 0;
+	for (size_t i = 0; ok && revision && i < json_array_size(r.rows); i++) {
+		const json_t *row = json_array_get(r.rows, i);
+		if (strcmp(res_text(row, "row"), "host") == 0)
+			(void)snprintf(revision, cap, "%s", res_text(row, "revision"));
+	}
 	res_unload(&r);
 	return ok;
 }

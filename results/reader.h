@@ -22,8 +22,8 @@ const char *res_text(const json_t *row, const char *key);
 uint64_t res_number(const json_t *row, const char *key);
 /* Digest over the bytes of the exact rows as they stand in the file. */
 int res_file_digest(const char *path, char out[17], struct pl_fault *f) PL_MUST_USE;
-/* True if path is a complete result of run_id with status ok. */
-bool res_finished(const char *path, const char *run_id);
+/* True if path is a complete result of run_id with status ok; then revision (may be NULL) is told what made it. */
+bool res_finished(const char *path, const char *run_id, char *revision, size_t cap);
 
 struct res_runs {
 	struct res_run *run;

@@ -63,8 +63,8 @@ static void round_trip(void **state)
 	assert_string_equal(res_text(r.end, "status"), "ok");
 	assert_string_equal(res_text(r.end, "digest"), digest);
 	res_unload(&r);
-	assert_true(res_finished(path_of("a.jsonl"), "0123456789abcdef"));
-	assert_false(res_finished(path_of("a.jsonl"), "another"));
+	assert_true(res_finished(path_of("a.jsonl"), "0123456789abcdef", NULL, 0));
+	assert_false(res_finished(path_of("a.jsonl"), "another", NULL, 0));
 	assert_int_not_equal(access(path_of("a.jsonl.part"), F_OK), 0);
 }
 

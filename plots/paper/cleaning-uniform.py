@@ -14,7 +14,7 @@ import style    # noqa: E402
 
 QUESTION = "Does simulated cleaning follow theory?"
 COLOURS, MARKERS = (style.BLUE, style.ORANGE, style.GREEN, style.VERMILION), ("o", "s", "D", "^")
-CAPTION = ("Points: simulated flash, at the effective utilisation (live pages over pages in use when a victim is chosen); "
+CAPTION = ("Points: simulated flash, at the effective utilisation (live pages over the mean pages written and not erased); "
            "filled: pages that are moved share the host's block, hollow: they have their own. Lines: FIFO, Desnoyers, "
            "SYSTOR 2012; greedy and d choices, mean field of Van Houdt, SIGMETRICS 2013. Shaded: claimed tolerance.")
 
