@@ -210,20 +210,12 @@ json_t *device_row_derived(const struct device_result *r, const struct pl_conf *
 
 /* ---- for programs ---- */
 
-/* All options of the device as they hold, and those of the run that were set or matter. */
+/* All options of the device and of the run as they hold. */
 static json_t *options_object(const struct device_result *r, const struct pl_conf *conf)
 {
 	json_t *o = json_object();
-	char key[256];
-	for (size_t i = 0; i < conf->nsets; i++) {
-		const struct pl_opt_set *set = &conf->sets[i];
-		if (strcmp(set->prefix, r->ops->name) != 0 && strcmp(set->prefix, "device") != 0)
-			continue;
-		for (const struct pl_opt *opt = set->opts; opt->name; opt++) {
-			lab_option_name(key, sizeof key, set, opt);
-			(void)json_object_set_new(o, key, json_string(pl_conf_str(conf, key)));
-		}
-	}
+	lab_options_in_force(conf, r->ops->name, o);
+	lab_options_in_force(conf, "device", o);
 	return o;
 }
 
@@ -265,6 +257,25 @@ static void print_line(FILE *out, const char *name, const char *fmt, ...)
 	(void)fputc('\n', out);
 }
 
+/* The device's options that name a choice, and those that were set. */
+static void print_policies(FILE *out, const struct device_result *r, const struct pl_conf *conf)
+{
+	char key[256];
+	bool first = true;
+	for (size_t i = 0; i < conf->nsets; i++) {
+		const struct pl_opt_set *set = &conf->sets[i];
+		if (strcmp(set->prefix, r->ops->name) != 0)
+			continue;
+		for (const struct pl_opt *opt = set->opts; opt->name; opt++) {
+			lab_option_name(key, sizeof key, set, opt);
+			if (opt->type != PL_OPT_ENUM && !pl_conf_is_set(conf, key))
+				continue;
+			print_line(out, first ? "options" : "", "%-28s %s", opt->name, pl_conf_str(conf, key));
+			first = false;
+		}
+	}
+}
+
 static void print_geometry(FILE *out, const struct device_result *r, const struct pl_conf *conf)
 {
 	const struct dev_caps *c = &r->caps;
@@ -276,6 +287,7 @@ static void print_geometry(FILE *out, const struct device_result *r, const struc
 			"%" PRIu64 " of %" PRIu64 " blocks, %" PRIu64 " of them writable; at most %" PRIu32
 			" open, %" PRIu32 " active",
 			c->zones, c->zone_blocks, c->zone_capacity, c->max_open, c->max_active);
+	print_policies(out, r, conf);
 	for (size_t i = 0; i < r->describes; i++)
 		print_line(
 			out, i ? "" : "it says of itself", "%-28s %" PRIu64, r->describe[i].key, r->describe[i].value);

@@ -95,6 +95,9 @@ static json_t *run_row(const struct exec *x)
 	(void)json_object_set_new(row, "choices", choices);
 	(void)json_object_set_new(row, "sweep", words_object(s->sweep, s->sweeps));
 	(void)json_object_set_new(row, "spec", words_object(s->word, s->words));
+	json_t *device_options = json_object();
+	lab_options_in_force(s->conf, s->axis[REG_DEVICE], device_options);
+	(void)json_object_set_new(row, "device_options", device_options);
 	if (x->d.wl)
 		(void)json_object_set_new(row, "workload_facts", workload_facts(x->d.wl));
 	(void)json_object_set_new(row, "hints", hints);

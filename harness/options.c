@@ -60,6 +60,16 @@ void lab_option_name(char *out, size_t cap, const struct pl_opt_set *s, const st
 	(void)snprintf(out, cap, "%s%s%s", s->prefix, *s->prefix ? "." : "", o->name);
 }
 
+void lab_options_in_force(const struct pl_conf *c, const char *prefix, json_t *into)
+{
+	char key[256];
+	for (size_t i = 0; i < c->nsets; i++)
+		for (const struct pl_opt *o = c->sets[i].opts; strcmp(c->sets[i].prefix, prefix) == 0 && o->name; o++) {
+			lab_option_name(key, sizeof key, &c->sets[i], o);
+			(void)json_object_set_new(into, key, json_string(pl_conf_str(c, key)));
+		}
+}
+
 const struct pl_opt *lab_find_option(const struct pl_conf *c, const char *key, const char **prefix)
 {
 	char name[256];
