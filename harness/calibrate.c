@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -521,11 +522,28 @@ static int size_option(const char *text, uint64_t *out)
 	return LAB_OK;
 }
 
+/* Measuring takes long: that its result has no place should be known before. */
+static int check_place(const char *out)
+{
+	char *copy = lab_strdup(out);
+	const char *directory = dirname(copy);
+	int code = LAB_OK;
+	if (access(directory, W_OK | X_OK) != 0)
+		code = lab_error(LAB_USAGE, "calibrate: --out: cannot write to the directory %s: %s", directory,
+			strerror(errno));
+	else if (!lab_is_dir(directory))
+		code = lab_error(LAB_USAGE, "calibrate: --out: %s is no directory", directory);
+	free(copy);
+	return code;
+}
+
 int cmd_calibrate(int argc, char **argv)
 {
 	struct arg_list none = {0};
 	struct calibrate_options o = {.size_bytes = (uint64_t)256 << 20};
-	const char *size = NULL, *out = "harness/devices/measured.ini";
+	char *profiles = lab_find_file("harness/devices");
+	char *measured = lab_printf("%s/measured.ini", profiles ? profiles : "harness/devices");
+	const char *size = NULL, *out = measured;
 	bool force = false;
 	const struct arg options[] = {{.name = "--path", .text = &o.path}, {.name = "--size", .text = &size},
 		{.name = "--out", .text = &out}, {.name = "--quick", .flag = &o.quick},
@@ -545,10 +563,14 @@ int cmd_calibrate(int argc, char **argv)
 	if (!code && lab_exists(out) && !force)
 		code = lab_error(
 			LAB_USAGE, "calibrate: %s exists; name another with --out, or replace it with --force", out);
+	if (!code)
+		code = check_place(out);
 	if (!code) {
 		lab_catch_signals();
 		code = calibrate(&o, out, force);
 	}
+	free(measured);
+	free(profiles);
 	free(none.item);
 	return code;
 }

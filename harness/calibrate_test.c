@@ -181,6 +181,7 @@ static void commands_are_judged(void **state)
 	assert_int_equal(
 		command((const char *[]){"--path", "/tmp", "--size", "1M", "--out", "/tmp/x.ini", NULL}), LAB_USAGE);
 	assert_int_equal(command((const char *[]){"--path", "/tmp", "--out", "/tmp/x", NULL}), LAB_USAGE);
+	assert_int_equal(command((const char *[]){"--path", "/tmp", "--out", "/nonexistent/x.ini", NULL}), LAB_USAGE);
 	assert_int_equal(command((const char *[]){"--path", "/tmp", "--quick", "--size", "16M", "--out", path, NULL}),
 		LAB_USAGE);
 	char *kept = lab_read_file(path);

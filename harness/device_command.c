@@ -45,6 +45,8 @@ const char device_help[] =
 	"    --trace FILE         replay fio iologs, blkparse text or MSR CSV: --trace-format F, --trace-speed X or\n"
 	"                         --trace-closed QD, --trace-block BYTES, --trace-reorder N, --trace-strict\n"
 	"    --fio FILE           run a fio job file\n"
+	"Both meet a device that holds nothing, and reads of that cost no flash;\n"
+	"--set sim_ssd.precondition=seqfill (or randfill) writes it full before.\n"
 	"All: --profile NAME|PATH, --set KEY=VALUE ..., --seed N, --json. Keys: `pagelab list --options`; profiles:\n"
 	"`pagelab list --profiles`. Requests carry no bytes.\n"
 	"\n"
@@ -122,7 +124,10 @@ static int run_and_print(const struct pl_conf *conf, bool json)
 		device_print(stdout, &r, conf);
 	}
 	if (!err && !r.timed && !r.steady)
-		(void)lab_error(LAB_OK, "warning: the write amplification was not steady over what was measured");
+		(void)lab_error(LAB_OK,
+			"warning: the write amplification was not steady: quarters of what was measured differ by "
+			"%.2f %%",
+			r.spread * 100);
 	device_result_free(&r);
 	return code;
 }
@@ -137,6 +142,24 @@ struct foreign { /* a trace or a job file */
 static void keep_number(void *arg, const char *key, uint64_t value)
 {
 	(void)json_object_set_new(arg, key, json_integer((json_int_t)value));
+}
+
+/* Reads of what was never written cost no flash: true of a new device, seldom what was meant. */
+static void warn_of_unwritten(const struct pl_conf *conf, struct dev *d)
+{
+	struct dev_stats s;
+	uint64_t host = 0;
+	if (strcmp(d->ops->name, "sim_ssd") != 0 || strcmp(pl_conf_str(conf, "sim_ssd.precondition"), "fresh") != 0)
+		return;
+	dev_stats(d, &s);
+	for (size_t i = 0; i < DEV_TAGS; i++)
+		host += s.host_read_bytes[i];
+	if (s.media_read_bytes < host / 2)
+		(void)lab_error(LAB_OK,
+			"warning: of %" PRIu64 " bytes read, %" PRIu64
+			" came from flash; blocks never written are read at once; "
+			"--set sim_ssd.precondition=seqfill writes all of them before",
+			host, s.media_read_bytes);
 }
 
 /* The caller owns *out. */
@@ -157,6 +180,7 @@ static int replay(const struct pl_conf *conf, const struct foreign *x, struct de
 		err = fio_job_run(d, 0, x->fio, pl_conf_u64(conf, "seed"), tally, &detail, f);
 	}
 	if (!err) {
+		warn_of_unwritten(conf, d);
 		json_t *describe = json_object();
 		dev_describe(d, keep_number, describe);
 		*out = json_pack("{s:s, s:s, s:s, s:o, s:I, s:o, s:o}", "device", d->ops->name, "kind",
@@ -186,13 +210,13 @@ static int replay_and_print(const struct pl_conf *conf, const struct foreign *x,
 }
 
 /* What of the other kinds of run was given, too; or NULL. */
-static const char *conflict(const struct foreign *x, const char *const *text, const bool *flag)
+static const char *conflict(const struct foreign *x, const struct pl_conf *conf)
 {
 	const struct trace_words *w = &x->words;
 	if (x->trace && x->fio)
 		return "--fio";
 	for (size_t i = 0; (x->trace || x->fio) && i < KEYS; i++)
-		if ((text[i] || flag[i]) && strncmp(option_key[i].key, "device.", 7) == 0)
+		if (strncmp(option_key[i].key, "device.", 7) == 0 && pl_conf_is_set(conf, option_key[i].key))
 			return option_key[i].option;
 	if (!x->trace && (w->format || w->speed || w->closed || w->block || w->reorder || w->strict))
 		return "a --trace option without --trace";
@@ -237,7 +261,7 @@ int cmd_device(int argc, char **argv)
 			code = set_key(&conf, &option_key[i], flag[i] ? "1" : text[i]);
 	if (!code && profile_apply_named(&conf, &f))
 		code = lab_error(LAB_USAGE, "%s", f.text);
-	const char *stranger = code ? NULL : conflict(&foreign, text, flag);
+	const char *stranger = code ? NULL : conflict(&foreign, &conf);
 	if (stranger)
 		code = lab_error(LAB_USAGE,
 			"device: one run is of a trace (--trace), of a job file (--fio), timed (--op) or untimed; %s "

@@ -132,6 +132,10 @@ static void table_tells_the_same(void **state)
 	assert_has(out_text, "super_pages");
 	assert_has(out_text, "write_amplification        ");
 	assert_has(out_text, "formula_greedy             ");
+	const char *told = strstr(err_text, "measured differ by "); /* 8 turnovers of a tiny device */
+	assert_non_null(told);
+	double spread = strtod(told + strlen("measured differ by "), NULL);
+	assert_true(spread > 0.1 && spread < 50);
 	assert_code(DEVICE("--set", TINY, "--op", "mixed:50", "--qd", "4", "--count", "100"), LAB_OK);
 	assert_has(out_text, "p99.9");
 	assert_has(out_text, "\nread  ");
@@ -160,7 +164,8 @@ static void mistakes_are_usage(void **state)
 		{"seq", NULL}, {"--op", NULL}, {"--set", "device=sim_zns", NULL}, {"--trace", "nowhere.log", NULL},
 		{"--fio", "nowhere.fio", NULL}, {"--trace-speed", "2", NULL}, {"--trace", "a", "--fio", "b"},
 		{"--trace", "a", "--op", "read"}, {"--set", "sim_ssd.fit=exact", "device_bytes=1M", NULL},
-		{"--json=1", NULL}};
+		{"--json=1", NULL}, {"--op", "read", "--until", "3x"}, {"--op", "read", "--utilisation", "0.5"},
+		{"--profile", "zn540", "--set", "device=sim_ssd"}};
 	for (size_t i = 0; i < PL_COUNT(bad); i++) {
 		const char *word[9] = {"pagelab", "device"};
 		memcpy(word + 2, bad[i], sizeof bad[i]);
@@ -203,6 +208,11 @@ static void traces_and_jobs_run(void **state)
 	assert_code(DEVICE("--set", TINY, "--trace", "a.csv", "--json"), LAB_OK);
 	assert_has(out_text, "\"format\":\"msr\"");
 	assert_has(out_text, "\"write\":{\"requests\":1,");
+	assert_has(err_text, "warning: of 4096 bytes read, 0 came from flash");
+	assert_code(DEVICE("--set", TINY, "sim_ssd.precondition=seqfill", "--trace", "a.csv", "--json"), LAB_OK);
+	assert_string_equal(err_text, "");
+	assert_code(DEVICE("--set", TINY, "device.op=read", "--trace", "a.csv"), LAB_USAGE);
+	assert_has(err_text, "--op is too much");
 	write_file("a.fio", "[global]\nbs=4k\nsize=1m\n[a]\nrw=randwrite\n");
 	assert_code(DEVICE("--set", TINY, "--fio", "a.fio", "--json"), LAB_OK);
 	assert_has(out_text, "\"requests\":256");

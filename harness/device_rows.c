@@ -228,10 +228,15 @@ json_t *device_json(const struct device_result *r, const struct pl_conf *conf)
 		(void)json_object_set_new(o, "op", json_string(pl_conf_str(conf, "device.op")));
 	put_ratios(o, r, conf);
 	put_values(o, r);
-	if (r->timed)
-		(void)json_object_set_new(o, "operations", tally_json(r->tally, &r->caps));
-	else
+	if (r->timed) {
+		json_t *operations = tally_json(r->tally, &r->caps);
+		/* what one kind of request did stands beside the rest, too */
+		if (json_object_size(operations) == 1)
+			(void)json_object_update_missing(o, json_object_iter_value(json_object_iter(operations)));
+		(void)json_object_set_new(o, "operations", operations);
+	} else {
 		(void)json_object_set_new(o, "steady", json_boolean(r->steady));
+	}
 	(void)json_object_set_new(o, "describe", describe_object(r));
 	(void)json_object_set_new(o, "options", options_object(r, conf));
 	json_t *host = json_object();

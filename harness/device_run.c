@@ -202,8 +202,17 @@ static bool takes_fill(enum device_ask ask)
 
 static int check_timed(const struct pl_conf *c, struct device_wish *w, bool order, struct pl_fault *f)
 {
+	static const char *const untimed_only[] = {"utilisation", "until", "cap"};
 	uint64_t bytes = pl_conf_u64(c, "device.size");
 	const char *fill = pl_conf_str(c, "device.fill"), *op = pl_conf_str(c, "device.op");
+	for (size_t i = 0; i < PL_COUNT(untimed_only); i++) {
+		char key[64];
+		(void)snprintf(key, sizeof key, "device.%s", untimed_only[i]);
+		if (pl_conf_is_set(c, key))
+			return pl_fault_set(f, PL_INVALID,
+				"%s: belongs to untimed runs; leave it out, or the operation (op = %s)",
+				untimed_only[i], op);
+	}
 	if (bytes % w->block_bytes != 0)
 		return pl_fault_set(f, PL_INVALID,
 			"size: %" PRIu64 " bytes are no multiple of the device's block of %" PRIu32, bytes,

@@ -42,6 +42,7 @@ struct device_result {
 	uint64_t windows, warm_windows; /* measured, and written before them */
 	uint64_t window_pages; /* host pages of a window */
 	bool steady;
+	double spread; /* of the write amplification of the measured windows' quarters: (highest - lowest) / all */
 	struct device_counts counts; /* over the measured windows */
 
 	/* timed */

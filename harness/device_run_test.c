@@ -371,6 +371,7 @@ static void bad_options_get_a_sentence(void **state)
 		{"device.fill=sequ", "fill: 'sequ' is no order; did you mean 'seq'?"},
 		{"device.fill=500", "fill: '500' is how full, for timed runs"},
 		{"device.qd=2", "qd: belongs to timed runs"},
+		{"device.op=read device.utilisation=0.5", "utilisation: belongs to untimed runs"},
 		{"device=sim_zns", "device sim_zns has no flash beneath its blocks"},
 		{"device=file device.op=read", "device file is real"},
 		{"device.streams=1", "streams: the device looks at no placement hints"},

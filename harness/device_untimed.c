@@ -55,6 +55,18 @@ static double rise(const struct device_counts *w, uint64_t n)
 	return xx > 0 ? xy / xx * (double)n : 0;
 }
 
+/* By how much the write amplifications of so many consecutive groups, of group windows each, differ. */
+static double range(const struct device_counts *w, uint64_t groups, uint64_t group)
+{
+	double low = amplification(w, group), high = low;
+	for (uint64_t g = 1; g < groups; g++) {
+		double a = amplification(w + g * group, group);
+		low = a < low ? a : low;
+		high = a > high ? a : high;
+	}
+	return high - low;
+}
+
 bool device_is_steady(const struct device_counts *window, uint64_t n, uint64_t warm, uint64_t least, uint64_t *first)
 {
 	*first = pl_max64(warm, n / 3);
@@ -63,14 +75,9 @@ bool device_is_steady(const struct device_counts *window, uint64_t n, uint64_t w
 	/* groups of equal length; what does not go into four is warm-up, too */
 	uint64_t group = (n - *first) / STEADY_GROUPS;
 	*first = n - group * STEADY_GROUPS;
-	double whole = amplification(window + *first, n - *first), low = whole, high = whole;
-	for (uint64_t g = 0; g < STEADY_GROUPS; g++) {
-		double a = amplification(window + *first + g * group, group);
-		low = a < low ? a : low;
-		high = a > high ? a : high;
-	}
-	double drift = rise(window + *first, n - *first);
-	return high - low <= STEADY_SHARE * whole && drift <= STEADY_SHARE * whole && -drift <= STEADY_SHARE * whole;
+	double whole = amplification(window + *first, n - *first), drift = rise(window + *first, n - *first);
+	return range(window + *first, STEADY_GROUPS, group) <= STEADY_SHARE * whole && drift <= STEADY_SHARE * whole &&
+	       -drift <= STEADY_SHARE * whole;
 }
 
 /* ---- writing ---- */
@@ -198,6 +205,10 @@ static void sum_up(struct device_session *s, const struct course *c)
 		sum->victim_written_pages += w->victim_written_pages;
 		sum->erases += w->erases;
 	}
+	uint64_t groups = pl_min64(STEADY_GROUPS, s->result->windows);
+	double whole = amplification(c->window + c->first, s->result->windows);
+	if (groups && whole > 0)
+		s->result->spread = range(c->window + c->first, groups, s->result->windows / groups) / whole;
 }
 
 /* An explicit op_permille promises a spare that the utilisation may not leave. That of a profile is of the product, and

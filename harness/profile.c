@@ -254,7 +254,14 @@ int profile_apply_named(struct pl_conf *c, struct pl_fault *f)
 	int err = profile_load(name, &p, f);
 	if (err)
 		return err;
-	err = profile_apply(&p, c, f);
+	for (size_t i = 0; !err && i < p.items; i++)
+		if (strcmp(p.item[i].key, "device") == 0 && pl_conf_is_set(c, "device") &&
+			strcmp(p.item[i].value, pl_conf_str(c, "device")) != 0)
+			err = pl_fault_set(f, PL_INVALID,
+				"profile %.100s is of device %s, not of %s: leave device out, or take another profile",
+				name, p.item[i].value, pl_conf_str(c, "device"));
+	if (!err)
+		err = profile_apply(&p, c, f);
 	profile_free(&p);
 	return err;
 }

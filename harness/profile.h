@@ -31,7 +31,8 @@ int profile_load(const char *name_or_path, struct profile *out, struct pl_fault 
 void profile_free(struct profile *p);
 /* Set every key of p that is not set in c. */
 int profile_apply(const struct profile *p, struct pl_conf *c, struct pl_fault *f) PL_MUST_USE;
-/* If c has the key `profile`, load and apply it. For everybody who has gathered the keys of a run. */
+/* If c has the key `profile`, load and apply it. For everybody who has gathered the keys of a run. PL_INVALID, too, if
+ * c has the key `device` and it is not that of the profile. */
 int profile_apply_named(struct pl_conf *c, struct pl_fault *f) PL_MUST_USE;
 /* Whether key was set in c, and not merely by its profile (c has been through profile_apply_named). */
 bool profile_set_besides(const struct pl_conf *c, const char *key);

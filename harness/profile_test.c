@@ -205,6 +205,10 @@ static void what_a_profile_set_is_told_apart(void **state)
 	assert_true(profile_set_besides(&conf, "sim_ssd.erase_ns"));
 	assert_false(profile_set_besides(&conf, "sim_ssd.read_ns"));
 	assert_false(profile_set_besides(&conf, "sim_ssd.program_ns"));
+	assert_int_equal(profile_apply_named(&conf, &f), PL_OK);
+	assert_int_equal(pl_conf_set(&conf, "device", "sim_zns", &f), PL_OK);
+	assert_int_equal(profile_apply_named(&conf, &f), PL_INVALID);
+	assert_non_null(strstr(f.text, "is of device sim_ssd, not of sim_zns"));
 	pl_conf_free(&conf);
 	(void)unlink(path);
 }

@@ -126,6 +126,18 @@ def p99_read_us(run):
     return None if p99_ns is None else p99_ns / 1e3
 
 
+def device_write_amplification(run):
+    """Of an untimed device run."""
+    return run.derived.get("write_amplification") if run.device.get("kind") == "untimed" else None
+
+
+def device_latency_us(run):
+    """Of a timed device run: the mean of the operation it asked for; of a mix, of its reads."""
+    operation = run.spec.get("device.op", "").split(":")[0]
+    named = {"mixed": "read", "create": "file_open"}.get(operation, operation)
+    return run.derived.get(f"{named}_latency_mean_us") if run.device.get("kind") == "timed" else None
+
+
 def host_write_bytes(run, phase="run"):
     """What the engine asked the device to write, all tags."""
     total = run.metric(phase, "host_write_bytes")

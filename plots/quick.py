@@ -35,6 +35,12 @@ MEASURES = (
     ("latency",    measures.p99_read_us,         "p99 latency of reads, microseconds",         "lower"),
     ("space",      measures.space_amplification, "Space, device bytes used / byte of the user", "lower"),
 )
+# Of devices alone. Experiments that have a figure of their own ask one question; these would not add to it.
+DEVICE_MEASURES = (
+    ("amplification", measures.device_write_amplification, "Write amplification, pages programmed / page of the host",
+     "lower"),
+    ("mean",          measures.device_latency_us,          "Mean latency of a request, microseconds", "lower"),
+)
 COLOUR_FIRST = ("space", "structure", "cleaning", "addressing", "node", "placement")
 PATTERN_FIRST = ("node", "placement")
 MOST_COLOURS, MOST_PATTERNS = len(style.SPARE_COLOURS), len(style.SPARE_HATCHES)
@@ -474,7 +480,8 @@ def draw(experiment, out):
     """All figures of an experiment; returns how many."""
     table, roles = assign(experiment)
     scripts = []
-    for name, measure, heading, better in MEASURES:
+    own = (pathlib.Path(__file__).resolve().parent / "paper" / f"{experiment.name}.py").exists()
+    for name, measure, heading, better in MEASURES + (() if own else DEVICE_MEASURES):
         stem = f"{experiment.name}.{name}"
         stacked = name == "writes" and roles.x is None
         panels = collect(table, roles, measure, stacked)
@@ -512,7 +519,7 @@ def main():
         if not experiment.runs:
             raise load.LoadError(f"{options.runs} holds no finished run")
         options.out.mkdir(parents=True, exist_ok=True)
-        draw(experiment, options.out)
+        draw(experiment, options.out.resolve())  # gnuplot works there
     except load.LoadError as error:
         print(f"quick.py: {error}", file=sys.stderr)
         return 1

@@ -1,5 +1,6 @@
 """quick_test.py - what the plain figures show by what, and that a reader can tell it apart."""
 
+import json
 import pathlib
 import re
 import shutil
@@ -240,6 +241,37 @@ class One(Drawn):
         self.nothing_sticks_out()
 
 
+@unittest.skipUnless(shutil.which("gnuplot"), "gnuplot is not installed")
+class DevicesAlone(Drawn):
+    @staticmethod
+    def write(directory):
+        directory.mkdir()
+        asked = [{"device.utilisation": utilisation, "sim_ssd.collect": collect, "workload": "-"}
+                 for collect in ("fifo", "greedy") for utilisation in ("0.6", "0.7", "0.8")]
+        asked += [{"device.op": "mixed:50", "device.size": "16384", "workload": "-"}]
+        for index, spec in enumerate(asked):
+            timed = "device.op" in spec
+            rows = [{"row": "run", "schema": 1, "experiment": "alone", "run_id": f"{index:016x}", "index": index,
+                     "seed": 1, "choices": {"device": "sim_ssd"}, "spec": spec, "expect": {}, "simulated": True},
+                    {"row": "device", "kind": "timed" if timed else "untimed"},
+                    {"row": "derived", "write_amplification": 1 + index, "read_latency_mean_us": 70.0,
+                     "write_latency_mean_us": 9.0},
+                    {"row": "end", "status": "ok"}]
+            (directory / f"{index}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+
+    def test_each_kind_has_its_measure(self):
+        self.assertEqual(self.count, 2)
+        self.assertEqual([measures.device_write_amplification(run) for run in self.experiment.runs],
+                         [1, 2, 3, 4, 5, 6, None])
+        self.assertEqual([measures.device_latency_us(run) for run in self.experiment.runs], [None] * 6 + [70.0])
+
+    def test_no_workload_is_told(self):
+        self.assertNotIn("YCSB", self.svg("amplification"))
+
+    def test_nothing_sticks_out(self):
+        self.nothing_sticks_out()
+
+
 class Words(unittest.TestCase):
     def test_ticks_are_round_and_reach_the_top(self):
         for top in (0.0123, 0.9, 1, 4.2, 9.99, 10, 74.9, 100, 260, 999, 14200, 123456, 9.9e6):
@@ -257,6 +289,7 @@ class Words(unittest.TestCase):
             self.assertEqual(style.value_word(key, value), words)
         self.assertEqual(style.phrase("page_bytes", "16384"), "page size 16 KiB")
         self.assertEqual(style.phrase("placement", "zone"), "zones")
+        self.assertEqual(style.key_word("sim_ssd.gc_stream"), "sim_ssd.gc_stream")  # as an experiment writes it
 
     def test_numbers_are_in_order_of_their_value(self):
         self.assertEqual(measures.order("page_bytes", ["16384", "8192", "-", "65536"]), ["-", "8192", "16384", "65536"])

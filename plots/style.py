@@ -49,6 +49,7 @@ WORDS = {
 # Where the same name means something else on each axis, or nothing without it.
 _WORDS_OF = {
     ("guard", "none"): "no guard", ("durability", "none"): "no log", ("durability", "-"): "",
+    ("workload", "-"): "",
     ("keys", "fixed8"): "8-byte keys", ("keys", "fixed16"): "16-byte keys", ("keys", "ycsb"): "YCSB keys",
 }
 # What a reader is told for an axis or a key of the specification.
@@ -74,6 +75,8 @@ def word(choice):
 
 def key_word(key):
     """What a reader is told for the name of an axis or of a key of the specification."""
+    if key.startswith(("device.", "sim_")):
+        return _KEYS.get(key, key)  # as it is written in the experiment
     return _KEYS.get(key, key.removesuffix("_bytes").removesuffix("_ns").replace("_", " "))
 
 
@@ -93,7 +96,7 @@ def value_word(key, value):
     if key == "workload":
         return f"YCSB {value.upper()}" if len(value) == 1 else value
     if value.isdecimal():
-        if key.endswith("_bytes") or key.endswith(".bytes"):
+        if key.endswith(("_bytes", ".bytes")) or key == "device.size":
             return scaled(int(value), 1024, ("B", "KiB", "MiB", "GiB", "TiB"))
         if key.endswith("_ns"):
             return scaled(int(value), 1000, ("ns", "µs", "ms", "s"))

@@ -37,8 +37,7 @@ int dev_content_clone(struct dev_content *to, const struct dev_content *from)
 			return PL_NOMEM;
 		}
 		memcpy(to->chunk[i], from->chunk[i], chunk_bytes);
-		to->slots =
-			from->slots < (i + 1) * from->slots_per_chunk ? from->slots : (i + 1) * from->slots_per_chunk;
+		to->slots = (uint32_t)pl_min64(from->slots, ((uint64_t)i + 1) * from->slots_per_chunk);
 	}
 	memcpy(to->handle, from->handle, from->blocks * sizeof *to->handle);
 	to->free_slot = from->free_slot;

@@ -47,7 +47,8 @@
  *  2. Completions leave in the order of submission.
  *  3. Handles, the terminated worker's included, never exceed max_handles; a file that a sync opens for itself apart.
  *  4. A file that nobody has open is charged its size, an open one at least that.
- *  5. A refused call has changed nothing (a request over several files is judged as a whole).
+ *  5. A refused call has changed nothing but opened files that it needed (a request over several files is judged as a
+ *     whole). What a call on names needs holds when it begins and when it ends, or it is refused.
  *  6. Nothing is decided by the clock, an address or the host: seed and calls only.
  * Cost: a few array accesses a granule and a copy. Memory: what is stored and not flushed, 50-100 bytes a file; nothing
  * for blocks never written. media writes = host writes (the page cache's merging is not counted); media reads = reads
@@ -246,7 +247,16 @@ static uint64_t truncate_ns(const struct sim_opfs *s, const struct worker *w)
 {
 	const struct opfs_body *b = s->o.name[w->file].body;
 	uint64_t freed = b ? opfs_body_freed_bytes(&s->o.disk, b, byte_of(s, w->at)) : 0;
-	return s->t.truncate_ns + pl_div_up(freed * s->t.truncate_ns_per_mib, 1u << 20);
+	uint64_t mib = freed >> 20, rest = freed & ((1u << 20) - 1);
+	return s->t.truncate_ns + mib * s->t.truncate_ns_per_mib + pl_div_up(rest * s->t.truncate_ns_per_mib, 1u << 20);
+}
+
+/* Once a request: a terminated worker's that was under way begins anew behind those of one terminated before. */
+static void count(struct sim_opfs *s, struct dev_req *r)
+{
+	if (!r->scratch)
+		dev_req_count(&s->dev.stats, &s->dev.caps, r);
+	r->scratch = 1;
 }
 
 static int transfer_begin(struct sim_opfs *s, struct worker *w, struct dev_req *r, uint64_t now_ns, uint64_t *ns)
@@ -260,7 +270,7 @@ static int transfer_begin(struct sim_opfs *s, struct worker *w, struct dev_req *
 							   : s->t.truncate_ns;
 			return err;
 		}
-		dev_req_count(&s->dev.stats, &s->dev.caps, r);
+		count(s, r);
 		w->at = r->block;
 	}
 	w->file = file_of(s, w->at);
@@ -297,8 +307,7 @@ static int flush_begin(struct sim_opfs *s, struct worker *w, struct dev_req *r, 
 	*ns += s->t.flush_ns;
 	if (s->t.flush_tail_permille && pl_rng_below(&s->rng, 1000) < s->t.flush_tail_permille)
 		*ns += s->t.flush_tail_ns;
-	if (!w->begun)
-		dev_req_count(&s->dev.stats, &s->dev.caps, r);
+	count(s, r);
 	return PL_OK;
 }
 
@@ -311,40 +320,25 @@ static int idle_check(const struct sim_opfs *s, uint64_t file, bool must_exist)
 	return n->body || !must_exist ? PL_OK : PL_FILE_STATE;
 }
 
+static int file_check(const struct sim_opfs *s, const struct worker *w, const struct dev_req *r)
+{
+	const struct opfs_name *n = &s->o.name[w->file];
+	if (r->op == DEV_FILE_OPEN)
+		return opfs_open_check(&s->o, n);
+	if (r->op == DEV_FILE_CLOSE)
+		return opfs_is_open(n, is_old(s, w)) ? PL_OK : PL_FILE_STATE;
+	int err = idle_check(s, w->file, true);
+	return err || r->op == DEV_FILE_REMOVE ? err : idle_check(s, file_of(s, r->result_block), false);
+}
+
 static int file_begin(struct sim_opfs *s, struct worker *w, struct dev_req *r, uint64_t *ns)
 {
 	w->file = file_of(s, r->block);
-	struct opfs_name *n = &s->o.name[w->file];
-	int err;
-	switch (r->op) {
-	case DEV_FILE_OPEN:
-		*ns += handle_open_ns(s, w->file);
-		return opfs_open_check(&s->o, n);
-	case DEV_FILE_CLOSE:
-		*ns += s->t.close_ns;
-		return opfs_is_open(n, is_old(s, w)) ? PL_OK : PL_FILE_STATE;
-	case DEV_FILE_MOVE:
-		*ns += s->t.move_ns;
-		err = idle_check(s, w->file, true);
-		return err ? err : idle_check(s, file_of(s, r->result_block), false);
-	case DEV_FILE_REMOVE:
-		*ns += s->t.remove_ns;
-		return idle_check(s, w->file, true);
-	case DEV_READ:
-	case DEV_WRITE:
-	case DEV_APPEND:
-	case DEV_PUNCH:
-	case DEV_SYNC:
-	case DEV_ZONE_RESET:
-	case DEV_ZONE_FINISH:
-	case DEV_ZONE_OPEN:
-	case DEV_ZONE_CLOSE:
-	case DEV_ZONE_FLUSH:
-	case DEV_TRUNCATE:
-	case DEV_OPS:
-		break;
-	}
-	abort(); /* not offered, so refused before */
+	*ns += r->op == DEV_FILE_OPEN    ? handle_open_ns(s, w->file)
+	       : r->op == DEV_FILE_CLOSE ? s->t.close_ns
+	       : r->op == DEV_FILE_MOVE  ? s->t.move_ns
+					 : s->t.remove_ns;
+	return file_check(s, w, r);
 }
 
 static void call_begin(struct sim_opfs *s, struct worker *w, uint64_t now_ns)
@@ -390,8 +384,14 @@ static int transfer_apply(struct sim_opfs *s, struct worker *w, struct dev_req *
 	return err;
 }
 
+/* Judged anew: calls of a terminated worker (or of its successor) may have ended since this one began. */
 static int file_apply(struct sim_opfs *s, struct worker *w, const struct dev_req *r)
 {
+	int err = file_check(s, w, r);
+	if (err) {
+		s->calls[CALL_REFUSED]++;
+		return err;
+	}
 	if (r->op == DEV_FILE_OPEN)
 		return handle_open(s, w, w->file, w->done_ns);
 	if (r->op == DEV_FILE_CLOSE) {
@@ -493,6 +493,7 @@ static int device_submit(struct dev *d, uint64_t now_ns, struct dev_req *r)
 	advance(s, now_ns);
 	r->status = PL_OK;
 	r->submit_ns = now_ns;
+	r->scratch = 0;
 	bool idle = !s->host.first;
 	enqueue(&s->host, r);
 	if (idle)
@@ -631,7 +632,7 @@ static int leave_call(struct sim_opfs *s, struct worker *w, enum dev_cut cut, st
 	w->done_ns = s->now_ns;
 	if (pl_rng_below(rng, 2)) {
 		(void)call_apply(s, w);
-		err = r->status;
+		err = r->status == PL_NOMEM ? PL_NOMEM : PL_OK; /* refused at its end: it has not happened */
 	}
 	return err;
 }

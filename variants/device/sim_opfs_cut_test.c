@@ -61,6 +61,60 @@ static void a_terminated_worker_runs_on(void **state)
 	}
 }
 
+/* What was right when a call on names began may be wrong when it ends: the terminated worker's ended meanwhile. */
+static void calls_on_names_are_judged_again_when_they_end(void **state)
+{
+	static const struct {
+		enum dev_op late, op;
+		int status;
+	} cases[] = {{DEV_FILE_REMOVE, DEV_FILE_MOVE, PL_FILE_STATE}, {DEV_FILE_REMOVE, DEV_FILE_REMOVE, PL_FILE_STATE},
+		{DEV_FILE_OPEN, DEV_FILE_OPEN, PL_LOCKED}, {DEV_FILE_REMOVE, DEV_FILE_OPEN, PL_OK}};
+	(void)state;
+	for (size_t i = 0; i < PL_COUNT(cases); i++)
+		for (int cut = 0; cut < 2 * 8; cut++) {
+			struct rig g;
+			open_blocks(&g, MIB, B, true, (const char *const[]){"sim_opfs.files", "2", NULL});
+			uint64_t half = g.dev->caps.file_blocks;
+			assert_int_equal(ends(&g, DEV_FILE_CLOSE, 0), PL_OK);
+			assert_int_equal(ends(&g, DEV_FILE_CLOSE, half), PL_OK);
+			struct dev_req late = {.op = cases[i].late}, r = {.op = cases[i].op, .result_block = half};
+			assert_int_equal(rig_submit(&g, &late), PL_OK);
+			g.now_ns += 1000;
+			assert_int_equal(opfs_inside.cut(g.dev, g.now_ns, DEV_CUT_WORKER, 1), PL_OK);
+			g.now_ns += 100000; /* before that call ends; this one ends after it */
+			assert_int_equal(rig_submit(&g, &r), PL_OK);
+			if (cut % 2 == 0) {
+				assert_ptr_equal(rig_wait(&g), &r);
+				assert_int_equal(r.status, cases[i].status);
+				assert_int_equal(told(&g, "refused_calls"), cases[i].status != PL_OK);
+			} else { /* both are cut: whichever has happened, the device goes on */
+				assert_int_equal(opfs_inside.cut(g.dev, g.now_ns, DEV_CUT_POWER, (uint64_t)cut), PL_OK);
+			}
+			assert_true(told(&g, "handles") + told(&g, "held_handles") <= 1);
+			check(&g);
+			rig_close(&g);
+		}
+}
+
+/* A terminated worker's request that was under way begins anew behind those of one terminated before, and counts once. */
+static void requests_of_two_terminated_workers_count_once(void **state)
+{
+	struct rig g;
+	(void)state;
+	open_blocks(&g, MIB, B, true, (const char *const[]){"sim_opfs.handle", "readwrite-unsafe", NULL});
+	for (uint64_t i = 0; i < 2; i++) {
+		struct dev_req r = {.op = DEV_WRITE, .block = i, .blocks = 1};
+		assert_int_equal(rig_submit(&g, &r), PL_OK);
+		g.now_ns += 1000;
+		assert_int_equal(opfs_inside.cut(g.dev, g.now_ns, DEV_CUT_WORKER, 1), PL_OK);
+	}
+	assert_null(dev_poll(g.dev, g.now_ns + 1000000000u));
+	assert_int_equal(told(&g, "write_calls"), 2);
+	assert_int_equal(g.dev->stats.host_writes[DEV_TAG_LEAF], 2);
+	assert_int_equal(g.dev->stats.host_write_bytes[DEV_TAG_LEAF], 2 * B);
+	rig_close(&g);
+}
+
 /* Two workers on an unsafe handle: the old one's late write falls over the new one's. */
 static void late_writes_overwrite_unsafe_ones(void **state)
 {
@@ -805,6 +859,10 @@ int main(void)
 	}
 	const struct CMUnitTest tests[] = {
 		T("device.sim_opfs.a_terminated_worker_runs_on", a_terminated_worker_runs_on),
+		T("device.sim_opfs.calls_on_names_are_judged_again_when_they_end",
+			calls_on_names_are_judged_again_when_they_end),
+		T("device.sim_opfs.requests_of_two_terminated_workers_count_once",
+			requests_of_two_terminated_workers_count_once),
 		T("device.sim_opfs.late_writes_overwrite_unsafe_ones", late_writes_overwrite_unsafe_ones),
 		T("device.sim_opfs.killed_processes_tear_by_folios", killed_processes_tear_by_folios),
 		T("device.sim_opfs.killed_processes_keep_small_writes_and_names_whole",

@@ -29,7 +29,8 @@
  *   sync     closes the partial units, completes when every page admitted before it is programmed
  *
  * Collection starts when no more than gc_low_superblocks are free and is paced by the pages that come in: a victim with
- * v of S pages valid moves v/(S-v) pages for each of them. The host leaves the last free superblock to collection.
+ * v of S pages valid moves v/(S-v) pages for each of them. The host leaves the last free superblock to collection, and
+ * so does folding, which shares the heads of collection and leaves the rest of its victim the room it needs, too.
  * With slc_fold = pressure, folding starts when no more than one superblock of the cache is free, v/S pages for each of
  * the host's; with slc_fold = idle what comes then bypasses the cache. In both a device without requests for slc_idle_ns
  * folds until the cache is empty but for its open superblock, or a request comes.

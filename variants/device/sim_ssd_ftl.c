@@ -251,7 +251,7 @@ static void move(struct ftl *f, struct ftl_head *h, const uint32_t *lpn, uint32_
 	f->counts.moved_pages += n;
 }
 
-static uint32_t empty(struct ftl *f, uint32_t super, bool may_collect)
+uint32_t ftl_empty(struct ftl *f, uint32_t super, bool may_collect)
 {
 	struct ftl_super *s = ftl_super(f, super);
 	struct ftl_head *h = ftl_gc_head(f, s);
@@ -280,7 +280,7 @@ static void collect(struct ftl *f)
 {
 	uint32_t super = ftl_victim(f);
 	assert(super != FTL_NONE);
-	empty(f, super, false);
+	(void)ftl_empty(f, super, false);
 }
 
 /* The host's pages go to the pSLC cache: where nothing of it is free its oldest superblock is folded; where none is
@@ -291,7 +291,7 @@ static void host_room(struct ftl *f, struct ftl_head *h)
 		retire(f, h);
 		uint32_t oldest = f->slc_free ? FTL_NONE : ftl_slc_victim(f);
 		if (oldest != FTL_NONE)
-			f->counts.folded_pages += empty(f, oldest, true);
+			f->counts.folded_pages += ftl_empty(f, oldest, true);
 		h->slc = f->slc_free > 0;
 		if (h->slc) {
 			ftl_open(f, h);

@@ -177,6 +177,9 @@ void ftl_erased(struct ftl *f, uint32_t super);
 
 /* Write n pages of a stream in order, collecting whole victims at once whenever free superblocks run short. */
 void ftl_write(struct ftl *f, const uint32_t *lpn, size_t n, uint32_t stream);
+/* Move what is left of a victim and erase it: how many pages that were. may_collect: of the pSLC cache; else it draws on
+ * the free superblocks, of which it gives one back. */
+uint32_t ftl_empty(struct ftl *f, uint32_t super, bool may_collect);
 /* Superblocks that the untimed path cannot do without beyond those for the data and one page more: other open heads,
  * reserve. supers - slc_supers >= logical_pages / super_pages + 1 + this. */
 uint32_t ftl_supers_needed(const struct ftl_options *o);

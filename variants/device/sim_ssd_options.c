@@ -8,6 +8,9 @@
 #define SPARE_WANTED 16 /* superblocks; see "Small devices" in sim_ssd.c */
 #define SPARE_BEYOND_LOW 1 /* one to gain; the open ones come on top */
 #define SLC_SUPERS_LEAST 3 /* one open, one to fold, one free */
+#define LONGEST_NS 10000000000u /* ten seconds: sums of these stay far below what the clockwork's time can hold */
+#define IDLE_LONGEST_NS ((uint64_t)1 << 50) /* thirteen days */
+#define SLOWEST_BYTES_PER_S 65536u
 
 static const char *const fit_names[] = {"shrink", "exact", NULL};
 static const char *const cell_names[] = {"slc", "mlc", "tlc", "qlc", NULL}; /* levels - 1 */
@@ -36,29 +39,31 @@ const struct pl_opt ssd_opts[] = {
 	{"op_permille", PL_OPT_U64, "125", 10, 10000, NULL, "spare flash, thousandths of the capacity"},
 	{"slc_permille", PL_OPT_U64, "0", 0, 500, NULL,
 		"thousandths of the superblocks that are a pSLC write cache; 0: none"},
-	{"read_ns", PL_OPT_NS, "40000", 0, 0, NULL, "time of a die to read a page (all planes); the first type"},
-	{"read_2_ns", PL_OPT_NS, "0", 0, 0, NULL, "the second type; 0: as the one before"},
-	{"read_3_ns", PL_OPT_NS, "0", 0, 0, NULL, "the third type; 0: as the one before"},
-	{"read_4_ns", PL_OPT_NS, "0", 0, 0, NULL, "the fourth type; 0: as the one before"},
-	{"program_ns", PL_OPT_NS, "400000", 0, 0, NULL,
+	{"read_ns", PL_OPT_NS, "40000", 0, LONGEST_NS, NULL,
+		"time of a die to read a page (all planes); the first type"},
+	{"read_2_ns", PL_OPT_NS, "0", 0, LONGEST_NS, NULL, "the second type; 0: as the one before"},
+	{"read_3_ns", PL_OPT_NS, "0", 0, LONGEST_NS, NULL, "the third type; 0: as the one before"},
+	{"read_4_ns", PL_OPT_NS, "0", 0, LONGEST_NS, NULL, "the fourth type; 0: as the one before"},
+	{"program_ns", PL_OPT_NS, "400000", 0, LONGEST_NS, NULL,
 		"time of a die to program a page (all planes) of the first type, or (oneshot) one of each type"},
-	{"program_2_ns", PL_OPT_NS, "0", 0, 0, NULL, "the second type; 0: as the one before"},
-	{"program_3_ns", PL_OPT_NS, "0", 0, 0, NULL, "the third type; 0: as the one before"},
-	{"program_4_ns", PL_OPT_NS, "0", 0, 0, NULL, "the fourth type; 0: as the one before"},
+	{"program_2_ns", PL_OPT_NS, "0", 0, LONGEST_NS, NULL, "the second type; 0: as the one before"},
+	{"program_3_ns", PL_OPT_NS, "0", 0, LONGEST_NS, NULL, "the third type; 0: as the one before"},
+	{"program_4_ns", PL_OPT_NS, "0", 0, LONGEST_NS, NULL, "the fourth type; 0: as the one before"},
 	{"slc_fold", PL_OPT_ENUM, "pressure", 0, 0, fold_names,
 		"the pSLC cache is emptied when it is all but full (and in idle time), or in idle time only"},
-	{"slc_idle_ns", PL_OPT_NS, "10000000", 0, 0, NULL,
+	{"slc_idle_ns", PL_OPT_NS, "10000000", 0, IDLE_LONGEST_NS, NULL,
 		"time without requests after which the pSLC cache is emptied"},
-	{"slc_read_ns", PL_OPT_NS, "30000", 0, 0, NULL, "read_ns of the pSLC cache"},
-	{"slc_program_ns", PL_OPT_NS, "200000", 0, 0, NULL, "program_ns of the pSLC cache"},
-	{"erase_ns", PL_OPT_NS, "3000000", 0, 0, NULL, "time of a die to erase a block (all planes)"},
-	{"channel_bytes_per_s", PL_OPT_BYTES, "819200000", 1, (uint64_t)1 << 50, NULL, "rate of each channel"},
+	{"slc_read_ns", PL_OPT_NS, "30000", 0, LONGEST_NS, NULL, "read_ns of the pSLC cache"},
+	{"slc_program_ns", PL_OPT_NS, "200000", 0, LONGEST_NS, NULL, "program_ns of the pSLC cache"},
+	{"erase_ns", PL_OPT_NS, "3000000", 0, LONGEST_NS, NULL, "time of a die to erase a block (all planes)"},
+	{"channel_bytes_per_s", PL_OPT_BYTES, "819200000", SLOWEST_BYTES_PER_S, (uint64_t)1 << 50, NULL,
+		"rate of each channel"},
 	{"link_bytes_per_s", PL_OPT_BYTES, "0", 0, (uint64_t)1 << 50, NULL,
-		"rate of the host's link, each way; 0: takes no time"},
-	{"read_command_ns", PL_OPT_NS, "8000", 0, 0, NULL, "latency of a read beside flash and link"},
-	{"write_command_ns", PL_OPT_NS, "4000", 0, 0, NULL,
+		"rate of the host's link, each way, 65536 or more; 0: takes no time"},
+	{"read_command_ns", PL_OPT_NS, "8000", 0, LONGEST_NS, NULL, "latency of a read beside flash and link"},
+	{"write_command_ns", PL_OPT_NS, "4000", 0, LONGEST_NS, NULL,
 		"latency of a write, punch or sync beside link, buffer and flash"},
-	{"write_buffer_pages", PL_OPT_U64, "512", 1, 1u << 24, NULL,
+	{"write_buffer_pages", PL_OPT_U64, "512", 1, (1u << 24) - 1, NULL,
 		"blocks acknowledged and not yet programmed; at least a unit for each open superblock"},
 	{"collect", PL_OPT_ENUM, "greedy", 0, 0, collect_names, "which superblock is collected"},
 	{"ties", PL_OPT_ENUM, "newest", 0, 0, ties_names,
@@ -70,8 +75,8 @@ const struct pl_opt ssd_opts[] = {
 	{"streams", PL_OPT_U64, "1", 1, FTL_STREAMS_MAX, NULL, "placement hints that have an open superblock each"},
 	{"read_priority", PL_OPT_BOOL, "0", 0, 0, NULL, "the host's reads go before all that waits for the die"},
 	{"suspend", PL_OPT_ENUM, "none", 0, 0, suspend_names, "what the host's reads suspend; needs read_priority"},
-	{"suspend_program_ns", PL_OPT_NS, "20000", 0, 0, NULL, "a die's time until a program is suspended"},
-	{"suspend_erase_ns", PL_OPT_NS, "40000", 0, 0, NULL, "a die's time until an erase is suspended"},
+	{"suspend_program_ns", PL_OPT_NS, "20000", 0, LONGEST_NS, NULL, "a die's time until a program is suspended"},
+	{"suspend_erase_ns", PL_OPT_NS, "40000", 0, LONGEST_NS, NULL, "a die's time until an erase is suspended"},
 	{"suspend_limit", PL_OPT_U64, "8", 1, 255, NULL, "how often one program or erase is suspended"},
 	{"precondition", PL_OPT_ENUM, "fresh", 0, 0, age_names,
 		"age at open: fresh, seqfill (all mapped in order), randfill (then overwritten twice at random)"},
@@ -181,13 +186,18 @@ static uint32_t heads(const struct ssd_options *o)
 	return o->streams + (o->gc_stream == FTL_GC_STREAM ? o->streams : 1);
 }
 
+/* The address of a page has 32 bits: the number of a superblock and, in bits of its own, of a page in it. */
 static int too_many(const struct ssd_geometry *g, struct pl_fault *f)
 {
+	uint64_t super_pages = (uint64_t)g->dies * g->block_rows * g->row_pages;
 	return pl_fault_set(f, PL_INVALID,
-		"sim_ssd: %" PRIu64 " blocks of flash for %" PRIu64
-		" of capacity are more than 2^32: make the capacity, sim_ssd.op_permille or sim_ssd.media_bytes "
-		"smaller",
-		g->physical_pages, g->logical_pages);
+		"sim_ssd: %" PRIu32 " channels x %" PRIu32 " dies x %" PRIu32 " planes x %" PRIu32
+		" flash pages x %" PRIu32 " blocks = %" PRIu64 " blocks a superblock, addressed as %" PRIu64
+		"; %" PRIu64 " blocks of flash for %" PRIu64
+		" of capacity in such superblocks are more than 2^32 addresses, or a "
+		"superblock more than 2^30: make the capacity, the spare flash or the superblock smaller",
+		g->channels, g->dies_per_channel, g->planes, g->block_rows, g->flash_page_pages, super_pages,
+		(uint64_t)1 << log2_up(super_pages), g->physical_pages, g->logical_pages);
 }
 
 static int geometry_fit(struct ssd_options *o, const struct dev_args *a, struct pl_fault *f)
@@ -205,7 +215,10 @@ static int geometry_fit(struct ssd_options *o, const struct dev_args *a, struct 
 			"sim_ssd.media_bytes: %" PRIu64 " blocks of flash cannot hold a capacity of %" PRIu64 " blocks",
 			media_pages, g->logical_pages);
 	if (g->logical_pages >= UINT32_MAX || media_pages > (uint64_t)1 << 32) /* the product cannot overflow */
-		return too_many(g, f);
+		return pl_fault_set(f, PL_INVALID,
+			"sim_ssd: %" PRIu64 " blocks of capacity (and %" PRIu64
+			" of sim_ssd.media_bytes) are more than 2^32: make the capacity, or media_bytes, smaller",
+			g->logical_pages, media_pages);
 	g->physical_pages = media_pages ? media_pages : pl_div_up(g->logical_pages * (1000 + op_permille), 1000);
 	bool counts = geometry_count(g, slc_permille, media_pages != 0);
 	uint32_t needed = o->gc_low + heads(o) + SPARE_BEYOND_LOW;
@@ -262,6 +275,11 @@ static int times_read(struct ssd_times *t, const struct ssd_geometry *g, const s
 		.read_priority = pl_conf_bool(c, "sim_ssd.read_priority"),
 		.slc_idle_ns = pl_conf_u64(c, "sim_ssd.slc_idle_ns"),
 	};
+	uint64_t link_bytes_per_s = pl_conf_u64(c, "sim_ssd.link_bytes_per_s");
+	if (link_bytes_per_s && link_bytes_per_s < SLOWEST_BYTES_PER_S)
+		return pl_fault_set(f, PL_INVALID,
+			"sim_ssd.link_bytes_per_s = %" PRIu64 " is below %u; 0 is a link that takes no time",
+			link_bytes_per_s, SLOWEST_BYTES_PER_S);
 	if (suspend && !t->read_priority)
 		return pl_fault_set(f, PL_INVALID,
 			"sim_ssd.suspend = %s without sim_ssd.read_priority = 1 would let no read go first",

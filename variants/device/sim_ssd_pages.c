@@ -185,10 +185,22 @@ __attribute__((always_inline)) static inline void victim_prefetch(
 static bool collect_row(struct sim_ssd *s, struct collection *c);
 static void collect_paced(struct sim_ssd *s, struct collection *c, uint32_t pages);
 
-/* Folded pages need room that collection does not. */
-static bool fold_room(struct sim_ssd *s)
+/* May n folded pages go to the head h? Only what the rest of collection's victim does not need, where it goes there,
+ * too, and never into the last free superblock: else that rest would have nowhere to go, and nothing would ever be free
+ * again. */
+static bool fold_may_put(struct sim_ssd *s, const struct ftl_head *h, uint32_t n)
 {
-	while (s->ftl.free_count < 2)
+	uint64_t room = h->end - h->at, free = s->ftl.free_count;
+	if (n > room && free < 2)
+		return false;
+	if (s->gc.victim == FTL_NONE || ftl_gc_head(&s->ftl, ftl_super(&s->ftl, s->gc.victim)) != h)
+		return true;
+	return room + free * s->o.geometry.super_pages >= (uint64_t)n + valid_pages(s, s->gc.victim);
+}
+
+static bool fold_room(struct sim_ssd *s, const struct ftl_head *h, uint32_t n)
+{
+	while (!fold_may_put(s, h, n))
 		if ((s->gc.victim == FTL_NONE && !victim_pick(s, &s->gc)) || !collect_row(s, &s->gc))
 			return false;
 	return true;
@@ -205,7 +217,7 @@ static bool collect_row(struct sim_ssd *s, struct collection *c)
 	uint32_t first = c->victim << f->shift | c->cursor, read = SSD_NONE;
 	for (uint32_t i = 0; i < row_pages; i += step)
 		n += (uint32_t)__builtin_popcountll(valid_bits(s, c, c->cursor + i, step));
-	if (n > h->end - h->at && (c == &s->fold ? !fold_room(s) : !f->free_count))
+	if (c == &s->fold ? n && !fold_room(s, h, n) : n > h->end - h->at && !f->free_count)
 		return false;
 	victim_prefetch(s, c, step);
 	if (n) {
@@ -332,18 +344,8 @@ static void collection_finish(struct sim_ssd *s, struct collection *c)
 	c->dying = FTL_NONE;
 	if (c->victim == FTL_NONE)
 		return;
-	struct ftl_head *h = ftl_gc_head(f, ftl_super(f, c->victim));
-	for (uint32_t in = c->cursor, end = pages_of(s, c->victim); in < end; in++) {
-		uint32_t page = c->victim << f->shift | in;
-		if (!ftl_valid(f, page))
-			continue;
-		if (h->at == h->end)
-			ftl_open(f, h);
-		(void)ftl_put(f, h, f->owner[page]);
-		f->counts.moved_pages++;
-		f->counts.folded_pages += c == &s->fold;
-	}
-	ftl_erased(f, c->victim);
+	uint32_t moved = ftl_empty(f, c->victim, c == &s->fold);
+	f->counts.folded_pages += c == &s->fold ? moved : 0;
 	c->victim = FTL_NONE;
 }
 

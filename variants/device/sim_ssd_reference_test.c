@@ -346,6 +346,19 @@ static bool cleaning_begin(struct ref *r, struct cleaning *c)
 
 static void came_in(struct ref *r, struct cleaning *c, uint32_t pages);
 
+/* Is there room for so many folded pages, with one superblock and the rest of the victim's pages left over? */
+static bool folds(struct ref *r, const struct ftl_head *h, uint32_t found)
+{
+	uint64_t left = h->end - h->at, rest = 0;
+	for (uint32_t i = 0; r->gc.victim != FTL_NONE && i < r->o.geometry.super_pages; i++)
+		rest += ftl_valid(&r->ftl, (r->gc.victim << r->ftl.shift) + i);
+	if (rest && ftl_gc_head(&r->ftl, ftl_super(&r->ftl, r->gc.victim)) != h)
+		rest = 0;
+	if (found > left && r->ftl.free_count < 2)
+		return false;
+	return left + (uint64_t)r->ftl.free_count * r->o.geometry.super_pages >= found + rest;
+}
+
 static bool cleaning_step(struct ref *r, struct cleaning *c)
 {
 	struct ftl *f = &r->ftl;
@@ -356,13 +369,11 @@ static bool cleaning_step(struct ref *r, struct cleaning *c)
 	for (uint32_t i = 0; i < row; i++)
 		if (ftl_valid(f, first + i))
 			moving[found++] = f->owner[first + i];
-	if (found > h->end - h->at) {
-		if (c == &r->gc && f->free_count == 0)
+	if (c == &r->gc && found > h->end - h->at && f->free_count == 0)
+		return false;
+	while (c == &r->fold && found && !folds(r, h, found))
+		if ((r->gc.victim == FTL_NONE && !cleaning_begin(r, &r->gc)) || !cleaning_step(r, &r->gc))
 			return false;
-		while (c == &r->fold && f->free_count < 2)
-			if ((r->gc.victim == FTL_NONE && !cleaning_begin(r, &r->gc)) || !cleaning_step(r, &r->gc))
-				return false;
-	}
 	if (found) {
 		struct job *read = job_new(READ, die_of_page(r, first), r->o.times.read_ns[type_of_page(r, first)]);
 		read->pages = found;
@@ -832,6 +843,10 @@ static void ssd_reference_agrees(void **state)
 	static const char *const slc_idle[] = {"sim_ssd.channels", "4", "sim_ssd.dies_per_channel", "2", "sim_ssd.cell",
 		"tlc", "sim_ssd.pages_per_block", "12", "sim_ssd.slc_permille", "100", "sim_ssd.slc_fold", "idle",
 		"sim_ssd.slc_idle_ns", "20us", "sim_ssd.op_permille", "500", "sim_ssd.fit", "exact", NULL};
+	static const char *const slc_tight[] = {"sim_ssd.channels", "1", "sim_ssd.dies_per_channel", "2",
+		"sim_ssd.planes", "1", "sim_ssd.cell", "tlc", "sim_ssd.pages_per_block", "9", "sim_ssd.slc_permille",
+		"100", "sim_ssd.op_permille", "250", "sim_ssd.gc_low_superblocks", "2", "sim_ssd.collect", "fifo",
+		"sim_ssd.fit", "exact", "sim_ssd.precondition", "seqfill", "sim_ssd.streams", "3", NULL};
 	static const char *const four_streams[] = {SMALL_BLOCKS, "sim_ssd.streams", "4", "sim_ssd.gc_stream", "stream",
 		"sim_ssd.collect", "costbenefit", "sim_ssd.write_buffer_pages", "40", NULL};
 	static const char *const shared_head[] = {
@@ -854,6 +869,7 @@ static void ssd_reference_agrees(void **state)
 		{"pSLC cache", 32, 30, 1, slc, false},
 		{"pSLC cache, large", 8, 20, 16, slc, false},
 		{"pSLC cache, folded in idle time", 1, 30, 40, slc_idle, false},
+		{"pSLC cache, little spare", 32, 0, 2, slc_tight, false},
 		{"four streams, cost-benefit", 32, 30, 2, four_streams, false},
 		{"shared head, oldest first", 32, 30, 2, shared_head, false},
 		{"oldest first, hot blocks", 32, 30, 2, full, true},

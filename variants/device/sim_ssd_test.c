@@ -477,6 +477,11 @@ static void ssd_geometry_fits_or_is_refused(void **state)
 		{{"sim_ssd.media_bytes", "64M"}, "0 spare, but 6 must be"},
 		{{"sim_ssd.media_bytes", "1024G", "sim_ssd.fit", "exact", "sim_ssd.channels", "64"}, NULL},
 		{{"sim_ssd.media_bytes", "32768G"}, "more than 2^32"},
+		{{"sim_ssd.fit", "exact", "sim_ssd.channels", "64", "sim_ssd.dies_per_channel", "64",
+			 "sim_ssd.pages_per_block", "65535"},
+			"64 channels x 64 dies x 2 planes x 65535 flash pages x 4 blocks = 2147450880 blocks a "
+			"superblock, addressed as 2147483648"},
+		{{"sim_ssd.link_bytes_per_s", "65535"}, "link_bytes_per_s = 65535 is below 65536"},
 	};
 	for (size_t i = 0; i < PL_COUNT(cases); i++) {
 		struct rig g;
@@ -494,6 +499,62 @@ static void ssd_geometry_fits_or_is_refused(void **state)
 	assert_true(described(g.dev, "physical_pages") <= 25600);
 	assert_true(described(g.dev, "physical_pages") > 25600 - described(g.dev, "super_pages"));
 	assert_true(described(g.dev, "over_provisioning_permille") > 500);
+	rig_close(&g);
+}
+
+/* What is folded goes where the rest of collection's victim has to go, too: it must leave room for it, in time and when
+ * the untimed path takes over in the middle of both. */
+static void ssd_folding_leaves_room_for_collection(void **state)
+{
+	static const char *const heads[] = {"own", "stream"};
+	(void)state;
+	for (uint64_t seed = 0; seed < 24; seed++) {
+		const char *const little_spare[] = {"sim_ssd.channels", "1", "sim_ssd.dies_per_channel", "2",
+			"sim_ssd.planes", "1", "sim_ssd.flash_page_bytes", "4k", "sim_ssd.pages_per_block", "18",
+			"sim_ssd.cell", "tlc", "sim_ssd.slc_permille", "100", "sim_ssd.op_permille", "500",
+			"sim_ssd.gc_low_superblocks", "2", "sim_ssd.collect", "fifo", "sim_ssd.streams", "3",
+			"sim_ssd.precondition", "seqfill", "sim_ssd.gc_stream", heads[seed % 2], NULL};
+		struct rig g;
+		struct pl_rng rng;
+		struct sim_ssd *s = ssd_rig(&g, 128 * B, little_spare);
+		pl_rng_seed(&rng, seed, 1);
+		for (int round = 0; round < 60; round++) {
+			struct dev_req r[24];
+			for (size_t i = 0; i < PL_COUNT(r); i++) {
+				r[i] = (struct dev_req){.op = DEV_WRITE, .blocks = 1, .buf = buf};
+				r[i].block = pl_rng_below(&rng, 128);
+				r[i].stream = (uint8_t)pl_rng_below(&rng, 3);
+				assert_int_equal(rig_submit(&g, &r[i]), PL_OK);
+			}
+			while (rig_wait(&g))
+				;
+			for (uint32_t i = 0; round % 4 == 3 && i < 40; i++)
+				dev_write_untimed(g.dev, &(uint32_t){(uint32_t)pl_rng_below(&rng, 128)}, 1, i % 3);
+			assert_null(ftl_check(&s->ftl));
+		}
+		rig_close(&g);
+	}
+}
+
+/* At the bounds of the options no time overflows; beyond them they are refused. */
+static void ssd_longest_times(void **state)
+{
+	static const char *const slow[] = {"sim_ssd.read_ns", "10s", "sim_ssd.program_ns", "10s", "sim_ssd.erase_ns",
+		"10s", "sim_ssd.slc_program_ns", "10s", "sim_ssd.slc_read_ns", "10s", "sim_ssd.channel_bytes_per_s",
+		"65536", "sim_ssd.link_bytes_per_s", "65536", "sim_ssd.read_command_ns", "10s",
+		"sim_ssd.write_command_ns", "10s", "sim_ssd.slc_idle_ns", "1125899906842624", "sim_ssd.cell", "tlc",
+		"sim_ssd.slc_permille", "100", "sim_ssd.op_permille", "500", NULL};
+	static const char *const keys[] = {"sim_ssd.read_ns", "sim_ssd.program_ns", "sim_ssd.erase_ns",
+		"sim_ssd.read_command_ns", "sim_ssd.suspend_erase_ns", "sim_ssd.slc_idle_ns"};
+	struct rig g;
+	struct pl_fault f;
+	(void)state;
+	(void)ssd_rig(&g, CAPACITY, slow);
+	(void)storm(&g, 1, false);
+	for (size_t i = 0; i < PL_COUNT(keys); i++)
+		assert_int_equal(pl_conf_set(&g.conf, keys[i], "18446744073709551615", &f), PL_INVALID);
+	/* as many programs as a sync can wait for */
+	assert_int_equal(pl_conf_set(&g.conf, "sim_ssd.write_buffer_pages", "16777216", &f), PL_INVALID);
 	rig_close(&g);
 }
 
@@ -553,6 +614,8 @@ int main(void)
 		T("device.sim_ssd.preconditioning_ages", ssd_preconditioning_ages),
 		T("device.sim_ssd.trim_saves_moves", ssd_trim_saves_moves),
 		T("device.sim_ssd.polling_changes_nothing", ssd_polling_changes_nothing),
+		T("device.sim_ssd.folding_leaves_room_for_collection", ssd_folding_leaves_room_for_collection),
+		T("device.sim_ssd.longest_times", ssd_longest_times),
 		T("device.sim_ssd.collection_keeps_pace", ssd_collection_keeps_pace),
 		T("device.sim_ssd.shared_head_cannot_lock_up", ssd_shared_head_cannot_lock_up),
 		T("device.sim_ssd.geometry_fits_or_is_refused", ssd_geometry_fits_or_is_refused),

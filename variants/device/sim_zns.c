@@ -237,7 +237,9 @@ static uint64_t request_jobs(const struct sim_zns *s, const struct dev_req *r)
 {
 	switch ((int)r->op) {
 	case DEV_READ:
-		return 3 + r->blocks / s->page_blocks + 2 * (r->blocks / s->unit_blocks);
+		/* a unit's and a zone's end cut a page short, a zone's a unit */
+		return 4 + r->blocks / s->page_blocks + 2 * (r->blocks / s->unit_blocks) +
+		       2 * (r->blocks / s->dev.caps.zone_blocks);
 	case DEV_WRITE:
 	case DEV_APPEND:
 		return zns_program_jobs(s, (uint64_t)r->blocks + 2 * s->dev.caps.zrwa_blocks);
@@ -403,36 +405,39 @@ static void zns_describe(struct dev *d, void (*put)(void *arg, const char *key, 
 
 /* ---- opening ---- */
 
+#define LONGEST_NS 10000000000u /* ten seconds */
+
 /* option, type, default, least, greatest, help; the times are members of struct zns_times by the same name */
 #define ZNS_TIMES(X)                                                                                                   \
-	X(read_ns, NS, "9000", 0, 0, "latency of a read beside die and channel")                                       \
-	X(read_die_ns, NS, "54000", 0, 0, "sensing of a page (or part): the middle page")                              \
-	X(read_spread_ns, NS, "9000", 0, 0, "so much less for a lower page and more for an upper one")                 \
-	X(read_gap_ns, NS, "2288", 0, 0, "least time between two reads")                                               \
+	X(read_ns, NS, "9000", 0, LONGEST_NS, "latency of a read beside die and channel")                              \
+	X(read_die_ns, NS, "54000", 0, LONGEST_NS, "sensing of a page (or part): the middle page")                     \
+	X(read_spread_ns, NS, "9000", 0, LONGEST_NS, "so much less for a lower page and more for an upper one")        \
+	X(read_gap_ns, NS, "2288", 0, LONGEST_NS, "least time between two reads")                                      \
 	X(read_bytes_per_s, BYTES, "2684354560", 1u << 20, (uint64_t)1 << 40, "all reads together, a second")          \
 	X(channel_bytes_per_s, BYTES, "426666667", 1u << 20, (uint64_t)1 << 40, "reads of a channel, a second")        \
-	X(write_ns, NS, "9700", 0, 0, "latency of a write")                                                            \
-	X(append_ns, NS, "13100", 0, 0, "latency of an append")                                                        \
+	X(write_ns, NS, "9700", 0, LONGEST_NS, "latency of a write")                                                   \
+	X(append_ns, NS, "13100", 0, LONGEST_NS, "latency of an append")                                               \
 	X(write_ns_per_kib, NS, "425", 0, 1000000, "and of both for each KiB")                                         \
-	X(first_write_ns, NS, "2000", 0, 0, "and of a write that opens its zone")                                      \
-	X(first_append_ns, NS, "3000", 0, 0, "and of an append that does")                                             \
-	X(write_gap_ns, NS, "5376", 0, 0, "least time between two writes, all zones together")                         \
-	X(append_gap_ns, NS, "7500", 0, 0, "least time between two appends, all zones together")                       \
+	X(first_write_ns, NS, "2000", 0, LONGEST_NS, "and of a write that opens its zone")                             \
+	X(first_append_ns, NS, "3000", 0, LONGEST_NS, "and of an append that does")                                    \
+	X(write_gap_ns, NS, "5376", 0, LONGEST_NS, "least time between two writes, all zones together")                \
+	X(append_gap_ns, NS, "7500", 0, LONGEST_NS, "least time between two appends, all zones together")              \
 	X(write_bytes_per_s, BYTES, "1205862400", 1u << 20, (uint64_t)1 << 40,                                         \
 		"all writes and appends together, a second")                                                           \
 	X(write_buffer_bytes, BYTES, "983040", 0, (uint64_t)1 << 40, "of a zone: written and not programmed")          \
-	X(program_ns, NS, "561000", 0, 0, "a die programs stripe_bytes")                                               \
-	X(command_ns, NS, "2300", 0, 0, "a command that does nothing: rejected, or reset of an empty zone")            \
-	X(open_ns, NS, "9600", 0, 0, "zone open")                                                                      \
-	X(close_ns, NS, "11000", 0, 0, "zone close")                                                                   \
-	X(flush_ns, NS, "9600", 0, 0, "flush of a random write area, beside its programs (assumed: as open)")          \
-	X(sync_ns, NS, "10000", 0, 0, "sync (assumed: the drive's memory is protected against power cuts)")            \
-	X(reset_ns, NS, "1650000", 0, 0, "reset of a zone that is not empty")                                          \
-	X(reset_erase_ns, NS, "0", 0, 0, "and on its dies, if anything was written")                                   \
-	X(reset_full_ns, NS, "14000000", 0, 0, "and for reset_full_bytes; else by w or sqrt(w) of it, see sim_zns.c")  \
-	X(reset_full_bytes, BYTES, "1129316352", 4096, (uint64_t)1 << 50, "w = what was written / this")               \
-	X(erase_setback_ns, NS, "700000", 0, 0, "what an interrupted erase has to do again, at most")                  \
-	X(finish_empty_ns, NS, "13500", 0, 0, "finish of a zone that holds nothing")                                   \
+	X(program_ns, NS, "561000", 0, LONGEST_NS, "a die programs stripe_bytes")                                      \
+	X(command_ns, NS, "2300", 0, LONGEST_NS, "a command that does nothing: rejected, or reset of an empty zone")   \
+	X(open_ns, NS, "9600", 0, LONGEST_NS, "zone open")                                                             \
+	X(close_ns, NS, "11000", 0, LONGEST_NS, "zone close")                                                          \
+	X(flush_ns, NS, "9600", 0, LONGEST_NS, "flush of a random write area, beside its programs (assumed: as open)") \
+	X(sync_ns, NS, "10000", 0, LONGEST_NS, "sync (assumed: the drive's memory is protected against power cuts)")   \
+	X(reset_ns, NS, "1650000", 0, LONGEST_NS, "reset of a zone that is not empty")                                 \
+	X(reset_erase_ns, NS, "0", 0, LONGEST_NS, "and on its dies, if anything was written")                          \
+	X(reset_full_ns, NS, "14000000", 0, LONGEST_NS,                                                                \
+		"and for reset_full_bytes; else by w or sqrt(w) of it, see sim_zns.c")                                 \
+	X(reset_full_bytes, BYTES, "1129316352", 1u << 20, (uint64_t)1 << 50, "w = what was written / this")           \
+	X(erase_setback_ns, NS, "700000", 0, LONGEST_NS, "what an interrupted erase has to do again, at most")         \
+	X(finish_empty_ns, NS, "13500", 0, LONGEST_NS, "finish of a zone that holds nothing")                          \
 	X(finish_bytes_per_s, BYTES, "1240000000", 1u << 20, (uint64_t)1 << 40,                                        \
 		"finish of another: the rest of its capacity, a second")
 
@@ -498,6 +503,11 @@ static int zns_geometry(struct dev_caps *caps, struct zns_limits *l, const struc
 			" bytes; make sim_zns.zone_bytes %s",
 			a->capacity_bytes, caps->zones ? "too many" : "no", zone_bytes,
 			caps->zones ? "larger" : "smaller");
+	if (caps->capacity_blocks > UINT32_MAX - 1 && !caps->contentless)
+		return pl_fault_set(f, PL_INVALID,
+			"sim_zns: %" PRIu64 " zones x %" PRIu64 " blocks = %" PRIu64
+			" blocks are more than 2^32 - 2, which can have content; make the capacity smaller",
+			caps->zones, caps->zone_blocks, caps->capacity_blocks);
 	if (caps->max_active && (!caps->max_open || caps->max_open > caps->max_active))
 		return pl_fault_set(f, PL_INVALID,
 			"sim_zns: max_open = %" PRIu32 " must not exceed max_active = %" PRIu32

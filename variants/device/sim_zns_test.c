@@ -562,6 +562,46 @@ static void zns_clones(void **state)
 	rig_close(&g);
 }
 
+/* Zones that end a page and a unit: each is a part of its own. */
+static void zns_reads_across_tiny_zones(void **state)
+{
+	(void)state;
+	for (uint32_t blocks = 1; blocks <= 3; blocks++) {
+		char bytes[16];
+		struct rig g;
+		(void)snprintf(bytes, sizeof bytes, "%u", blocks * B);
+		drive_open(
+			&g, 600, (const char *const[]){"sim_zns.zone_bytes", bytes, "sim_zns.max_active", "0", NULL});
+		for (uint64_t z = 0; z < 600; z++)
+			zone_fill(&g, z, blocks);
+		struct dev_req r = {.op = DEV_READ, .blocks = 600 * blocks};
+		assert_int_equal(rig_submit(&g, &r), PL_OK);
+		assert_int_equal(zns_of(g.dev)->jobs_live, 600); /* a zone lies in a page */
+		assert_ptr_equal(rig_wait(&g), &r);
+		assert_int_equal(r.status, PL_OK);
+		rig_close(&g);
+	}
+}
+
+/* At the bounds of the options no time overflows. */
+static void zns_longest_times(void **state)
+{
+	static const char *const slow[] = {"sim_zns.zone_bytes", "1024G", "sim_zns.dies", "1", "sim_zns.stripe_bytes",
+		"512", "sim_zns.page_bytes", "512", "sim_zns.program_ns", "10s", "sim_zns.read_die_ns", "10s",
+		"sim_zns.reset_full_ns", "10s", "sim_zns.reset_full_bytes", "1M", "sim_zns.write_ns", "10s",
+		"sim_zns.flush_ns", "10s", NULL};
+	struct rig g;
+	(void)state;
+	drive_open(&g, 2, slow);
+	assert_in_range(rig_latency(&g, DEV_WRITE, 0, 1, NULL), 10000000000u, 10000010000u);
+	assert_int_equal(zns_transfer_ns((uint64_t)1 << 40, 409), 2688292488449877751u);
+	assert_int_equal(zns_transfer_ns((uint64_t)1 << 40, 1), (uint64_t)1 << 62);
+	struct pl_fault f;
+	assert_int_equal(pl_conf_set(&g.conf, "sim_zns.program_ns", "11s", &f), PL_INVALID);
+	assert_int_equal(pl_conf_set(&g.conf, "sim_zns.flush_ns", "18446744073709551615", &f), PL_INVALID);
+	rig_close(&g);
+}
+
 static void zns_large_device(void **state)
 {
 	(void)state;
@@ -596,6 +636,8 @@ int main(void)
 		T("device.sim_zns.refuses_bad_geometry", zns_refuses_bad_geometry),
 		T("device.sim_zns.is_pure", zns_is_pure),
 		T("device.sim_zns.clones", zns_clones),
+		T("device.sim_zns.reads_across_tiny_zones", zns_reads_across_tiny_zones),
+		T("device.sim_zns.longest_times", zns_longest_times),
 		T("device.sim_zns.large_device", zns_large_device),
 	};
 	return cmocka_run_group_tests_name("sim_zns", tests, NULL, NULL);

@@ -85,13 +85,14 @@ static inline struct sim_zns *zns_of(struct dev *d)
 
 #define ZNS_SECOND 1000000000u
 
-/* bytes at a rate, rounded up */
+/* bytes at a rate (below 2^62), rounded up; two centuries at most */
 static inline uint64_t zns_transfer_ns(uint64_t bytes, uint64_t bytes_per_s)
 {
 	__extension__ typedef unsigned __int128 u128;
-	if (bytes < UINT64_MAX / ZNS_SECOND)
+	if (bytes < ((uint64_t)1 << 62) / ZNS_SECOND)
 		return (bytes * ZNS_SECOND + bytes_per_s - 1) / bytes_per_s;
-	return (uint64_t)(((u128)bytes * ZNS_SECOND + bytes_per_s - 1) / bytes_per_s);
+	u128 ns = ((u128)bytes * ZNS_SECOND + bytes_per_s - 1) / bytes_per_s, most = (uint64_t)1 << 62;
+	return (uint64_t)(ns < most ? ns : most);
 }
 
 static inline uint64_t zns_bytes(const struct sim_zns *s, uint64_t blocks)
