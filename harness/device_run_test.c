@@ -361,6 +361,8 @@ static void bad_options_get_a_sentence(void **state)
 		{"device=sim_zns device.op=finish device.fill=1000", "fill: a full zone can only be reset"},
 		{"device=sim_zns device.op=read device.fill=1000", "fill: op = read prepares nothing"},
 		{"device=sim_zns device.op=reset device.fill=seq", "fill: 'seq' is an order, for untimed runs"},
+		{"device=sim_zns sim_zns.max_open=2 device.op=reset device.qd=3",
+			"qd: 3 zones at a time are more than the 2 that may be open and active"},
 		{"device=sim_zns device.op=reset device.qd=300", "qd: 300 in flight want as many zones"},
 		{"device.op=sync device.qd=2", "qd: op = sync is done one at a time"},
 		{"device.op=write device.finished=1", "finished: only op = reset"},

@@ -447,9 +447,11 @@ static int completed(struct timed *t, struct slot *l)
 {
 	if (l->tallied && t->measuring)
 		tally_add(t->s->result->tally, &l->req);
-	if (!l->tallied && l->req.status != PL_OK && !may_fail(l))
+	if (!l->tallied && l->req.status != PL_OK && !may_fail(l)) {
+		t->idle[t->idles++] = (uint32_t)(l - t->slot); /* it ended: whoever drains must not wait for it */
 		return pl_fault_set(t->s->f, l->req.status, "%s, to prepare the next operation, failed: %s",
 			dev_op_name[l->req.op], pl_err_text(l->req.status));
+	}
 	if (t->lanes && l->step) {
 		t->lane[l->lane].inflight--;
 	} else if (!has_steps(t->w->ask) && l->step) {
@@ -735,10 +737,13 @@ static int prepare_zone_steps(struct timed *t)
 		return refuse(t, "fill: a full zone can only be reset");
 	if (w->ask == ASK_RESET && w->finished && t->fill_blocks == c->zone_capacity)
 		return refuse(t, "finished: a full zone cannot be finished");
-	if (c->max_active && w->qd > c->max_active)
+	uint32_t limit = c->max_open ? c->max_open : UINT32_MAX;
+	if (c->max_active && c->max_active < limit)
+		limit = c->max_active;
+	if (w->qd > limit)
 		return pl_fault_set(t->s->f, PL_INVALID,
-			"qd: %" PRIu32 " zones at a time are more than the %" PRIu32 " that may be active", w->qd,
-			c->max_active);
+			"qd: %" PRIu32 " zones at a time are more than the %" PRIu32 " that may be open and active",
+			w->qd, limit);
 	return PL_OK;
 }
 

@@ -8,7 +8,8 @@
  *  1. Requests in flight may complete and become durable in any order.
  *  2. A write is atomic per block only up to caps.atomic_blocks; a crash may leave any subset of its sectors.
  *  3. A completed sync makes durable every write, append, punch and zone change whose completion was polled
- *     before the sync was submitted. Others may or may not be durable.
+ *     before the sync was submitted. Others may or may not be durable. (A file system may still lose the name of a
+ *     file that is new: sim_opfs with fresh=1.)
  *  4. A read sees every write whose submission came before the read's (simulated devices capture data at submit).
  *     Overlapping writes in flight together are the caller's mistake.
  *  5. A block never written, or punched, reads as zeros.
