@@ -30,12 +30,18 @@ struct wl_spec {
 	bool scan_zipfian;
 	struct wl_key_form key_form;
 	const struct wl_key_ops *keys;
+	char keys_path[1024], keys_digest[17]; /* of keys=file; digest: 16 digits, or empty */
 	uint64_t compressible_q32; /* share of a field that repeats, in 2^-32 */
 };
 
 /* Settle every value: set options win over the preset of `workload`, the preset over upstream's defaults. PL_INVALID
  * with a sentence for what cannot be run. */
 int wl_spec_resolve(const struct pl_conf *c, struct wl_spec *s, struct pl_fault *f) PL_MUST_USE;
+
+/* Whether a file of `lines` keys does for the records and for what `operations` may insert; PL_INVALID gives the sum. */
+int wl_check_lines(const struct wl_spec *s, uint64_t lines, uint64_t operations, struct pl_fault *f) PL_MUST_USE;
+/* Whether the file's digest is the one that is wanted, if one is. */
+int wl_check_digest(const struct wl_spec *s, uint64_t digest, struct pl_fault *f) PL_MUST_USE;
 
 /* The value a preset gives to an upstream property, in canonical form, or NULL. */
 const char *wl_preset_value(const char *workload, const char *property);
@@ -51,6 +57,7 @@ struct wl {
 	uint64_t content_seed;
 	uint32_t clients;
 	uint32_t field_bytes_max;
+	struct wl_key_file *key_file; /* of keys=file */
 	struct gen_discrete kinds;
 	struct gen_acknowledged inserts;
 	struct gen_zipfian lengths, scans, latest;

@@ -8,7 +8,7 @@
  *   SCAN user5952875239596136740 fields=* count=57
  *   READMODIFYWRITE user6284781860667377211 fields=7 bytes=100
  *
- * Keys that are no text are printed as 0x and hexadecimal digits. One client; each insert is acknowledged before the
+ * Keys that are no text, or hold a blank or a byte beyond ASCII, are printed as 0x and hexadecimal digits. One client; each insert is acknowledged before the
  * next operation is drawn.
  *
  * wl_histogram writes (shares in millionths, rounded down; ranks by observed popularity, ties together):
@@ -39,12 +39,21 @@ static const char *const word[WL_KINDS] = {
 	[WL_DELETE] = "DELETE",
 };
 
+static bool is_one_word(const uint8_t *key, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (key[i] <= ' ' || key[i] > '~')
+			return false;
+	return true;
+}
+
 static void print_op(const struct wl *w, const struct wl_op *op, FILE *file)
 {
 	uint8_t key[WL_KEY_MAX];
 	size_t n = wl_key(w, op->keynum, key);
-	(void)fprintf(file, "%s %s", word[op->kind], w->spec.keys->text ? "" : "0x");
-	if (w->spec.keys->text)
+	bool text = w->spec.keys->text && is_one_word(key, n);
+	(void)fprintf(file, "%s %s", word[op->kind], text ? "" : "0x");
+	if (text)
 		(void)fwrite(key, 1, n, file);
 	else
 		for (size_t i = 0; i < n; i++)
@@ -92,10 +101,10 @@ int wl_print(const struct pl_conf *c, uint64_t seed, const char *phase, uint64_t
 		return err;
 	if (load)
 		print_load(w, n, file);
-	else
+	else if (!(err = wl_room(w, n, f)))
 		print_run(w, n, file);
 	wl_close(w);
-	return PL_OK;
+	return err;
 }
 
 /* Equal counts are equal numbers, so the order of a sort does not show. */

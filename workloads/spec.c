@@ -5,6 +5,7 @@
  * (records, operations, request) win over the upstream properties of the same meaning. */
 #include "workloads/core.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,23 +19,33 @@ static const char *const request_choices[] = {
 	"uniform", "zipfian", "zipf", "latest", "hotspot", "exponential", "sequential", "", NULL};
 static const char *const upstream_requests[] = {
 	"uniform", "zipfian", "latest", "hotspot", "exponential", "sequential", NULL};
-static const char *const keys_choices[] = {"ycsb", "fixed8", "fixed16", NULL};
+static const char *const keys_choices[] = {
+	"ycsb", "fixed8", "fixed16", "dense8", "url", "mail", "title", "uuid", "file", NULL};
 static const char *const compat_choices[] = {"upstream", "cpp", NULL};
 static const char *const length_choices[] = {"constant", "uniform", "zipfian", "histogram", NULL};
 static const char *const scan_choices[] = {"uniform", "zipfian", NULL};
 static const char *const order_choices[] = {"hashed", "ordered", NULL};
 
-static const struct wl_key_ops *const key_ops[] = {&wl_keys_ycsb, &wl_keys_fixed8, &wl_keys_fixed16};
+const struct wl_key_ops *const wl_key_forms[] = {&wl_keys_ycsb, &wl_keys_fixed8, &wl_keys_fixed16, &wl_keys_dense8,
+	&wl_keys_url, &wl_keys_mail, &wl_keys_title, &wl_keys_uuid, &wl_keys_file, NULL};
+static_assert(PL_COUNT(keys_choices) == PL_COUNT(wl_key_forms), "a name for every form of keys");
 
 #define COUNT_MAX ((uint64_t)1 << 48)
 #define LENGTH_MAX ((uint64_t)1 << 30)
+#define ZEROPADDING_MAX 252u
 
 static const struct pl_opt lab_options[] = {
 	{"workload", PL_OPT_ENUM, "ycsb/a", 0, 0, wl_workload_name,
 		"preset of YCSB's properties; core: upstream's defaults alone"},
 	{"records", PL_OPT_U64, "0", 0, COUNT_MAX, NULL, "records loaded before the run; 0: by ycsb.recordcount"},
 	{"operations", PL_OPT_U64, "0", 0, COUNT_MAX, NULL, "operations of the run; 0: by ycsb.operationcount"},
-	{"keys", PL_OPT_ENUM, "ycsb", 0, 0, keys_choices, "form of the keys"},
+	{"keys", PL_OPT_ENUM, "ycsb", 0, 0, keys_choices,
+		"form of the keys: YCSB's, integers, what looks like addresses, titles or identifiers, or lines of a "
+		"file"},
+	{"keys.path", PL_OPT_STR, "", 0, 0, NULL,
+		"file for keys=file, one key a line; the run's identity is its content, not its path"},
+	{"keys.digest", PL_OPT_STR, "", 0, 0, NULL,
+		"xxh64 of that file, 16 hexadecimal digits; empty: found out, else insisted on"},
 	{"request", PL_OPT_ENUM, "", 0, 0, request_choices,
 		"distribution of requests; zipf: exact over the records; empty: by ycsb.requestdistribution"},
 	{"zipf.theta", PL_OPT_REAL, "0.99", 1, 10000, NULL,
@@ -70,7 +81,7 @@ const struct pl_opt wl_property[] = {
 	{"scanlengthdistribution", PL_OPT_ENUM, "uniform", 0, 0, scan_choices, "distribution of scan lengths"},
 	{"insertorder", PL_OPT_ENUM, "hashed", 0, 0, order_choices,
 		"key from the hash of a record's number, or the number"},
-	{"zeropadding", PL_OPT_U64, "1", 0, WL_KEY_MAX - 4, NULL, "least digits of a key"},
+	{"zeropadding", PL_OPT_U64, "1", 0, ZEROPADDING_MAX, NULL, "least digits of a key"},
 	{"hotspotdatafraction", PL_OPT_REAL, "0.2", 0, 1000, NULL, "share of the records that is hot"},
 	{"hotspotopnfraction", PL_OPT_REAL, "0.8", 0, 1000, NULL, "share of the requests that go to hot records"},
 	{"exponential.percentile", PL_OPT_REAL, "95", 1, 99999, NULL, "percentage of requests within exponential.frac"},
@@ -282,15 +293,75 @@ static int resolve_values(const struct pl_conf *c, struct wl_spec *s, struct pl_
 	return PL_OK;
 }
 
+static int resolve_keys(const struct pl_conf *c, struct wl_spec *s, struct pl_fault *f)
+{
+	const char *path = pl_conf_str(c, "keys.path"), *digest = pl_conf_str(c, "keys.digest");
+	s->keys = wl_key_forms[choice(keys_choices, pl_conf_str(c, "keys"))];
+	s->key_form.cpp = s->cpp;
+	s->key_form.ordered = strcmp(property(c, "insertorder"), "ordered") == 0;
+	s->key_form.zeropadding = (uint32_t)property_u64(c, "zeropadding");
+	if (s->key_form.ordered && s->keys->own_order)
+		return pl_fault_set(f, PL_INVALID,
+			"ycsb.insertorder=ordered: the byte order of keys=%s does not follow their numbers",
+			s->keys->name);
+	if (s->keys != &wl_keys_file)
+		return PL_OK;
+	if (!*path)
+		return pl_fault_set(f, PL_INVALID, "keys=file needs keys.path, a file with one key a line");
+	if (strlen(path) >= sizeof s->keys_path)
+		return pl_fault_set(f, PL_INVALID, "keys.path: the path is too long");
+	if (*digest && (strlen(digest) != 16 || strspn(digest, "0123456789abcdef") != 16))
+		return pl_fault_set(f, PL_INVALID, "keys.digest: '%s' is not 16 hexadecimal digits", digest);
+	memcpy(s->keys_path, path, strlen(path) + 1);
+	memcpy(s->keys_digest, digest, strlen(digest) + 1);
+	return PL_OK;
+}
+
+static uint64_t root(uint64_t n)
+{
+	uint64_t r = 0;
+	for (uint64_t bit = (uint64_t)1 << 31; bit; bit /= 2)
+		if ((r + bit) * (r + bit) <= n)
+			r += bit;
+	return r;
+}
+
+/* Inserts are drawn, so their number is known only within bounds: the mean and eight standard deviations, which are
+ * exceeded with a probability below 10^-14. */
+static uint64_t inserts_most(const struct wl_spec *s, uint64_t operations)
+{
+	double sum = 0;
+	for (size_t k = 0; k < WL_KINDS; k++)
+		sum += s->proportion[k];
+	double share = s->proportion[WL_INSERT] / sum, mean = (double)operations * share;
+	if (!(share > 0))
+		return 0;
+	return pl_min64(operations, (uint64_t)mean + 8 * root((uint64_t)(mean * (1 - share)) + 1) + 8);
+}
+
+int wl_check_lines(const struct wl_spec *s, uint64_t lines, uint64_t operations, struct pl_fault *f)
+{
+	uint64_t inserts = inserts_most(s, operations), first = s->insertstart + s->insertcount;
+	uint64_t wanted = inserts ? s->records + inserts : first;
+	if (lines < first)
+		return pl_fault_set(f, PL_INVALID,
+			"%s:%" PRIu64 ": the file ends here, but the workload has %" PRIu64 " records", s->keys_path,
+			lines, first);
+	if (lines < wanted)
+		return pl_fault_set(f, PL_INVALID,
+			"%s:%" PRIu64 ": the file ends here, but %" PRIu64 " records and up to %" PRIu64
+			" inserts of %" PRIu64 " operations are %" PRIu64 " keys",
+			s->keys_path, lines, s->records, inserts, operations, wanted);
+	return PL_OK;
+}
+
 int wl_spec_resolve(const struct pl_conf *c, struct wl_spec *s, struct pl_fault *f)
 {
 	memset(s, 0, sizeof *s);
 	s->cpp = strcmp(pl_conf_str(c, "ycsb.compat"), "cpp") == 0;
-	s->keys = key_ops[choice(keys_choices, pl_conf_str(c, "keys"))];
-	s->key_form.cpp = s->cpp;
-	s->key_form.ordered = strcmp(property(c, "insertorder"), "ordered") == 0;
-	s->key_form.zeropadding = (uint32_t)property_u64(c, "zeropadding");
-	int err = resolve_counts(c, s, f);
+	int err = resolve_keys(c, s, f);
+	if (!err)
+		err = resolve_counts(c, s, f);
 	if (!err)
 		err = resolve_proportions(c, s, f);
 	if (!err)

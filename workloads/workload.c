@@ -89,6 +89,19 @@ static int open_values(struct wl *w, struct pl_fault *f)
 	return PL_OK;
 }
 
+static int open_keys(struct wl *w, struct pl_fault *f)
+{
+	struct wl_spec *s = &w->spec;
+	if (s->keys != &wl_keys_file)
+		return PL_OK;
+	int err = wl_key_file_open(s->keys_path, &w->key_file, f);
+	if (err)
+		return err;
+	s->key_form.file = w->key_file;
+	err = wl_check_digest(s, wl_key_file_digest(w->key_file), f);
+	return err ? err : wl_room(w, s->operations, f);
+}
+
 int wl_open(const struct pl_conf *c, uint64_t seed, uint32_t clients, struct wl **out, struct pl_fault *f)
 {
 	struct wl *w = calloc(1, sizeof *w + clients * sizeof w->client[0]);
@@ -96,6 +109,8 @@ int wl_open(const struct pl_conf *c, uint64_t seed, uint32_t clients, struct wl 
 		return pl_fault_set(f, PL_NOMEM, "no memory for a workload of %u clients", clients);
 	w->clients = clients;
 	int err = wl_spec_resolve(c, &w->spec, f);
+	if (!err)
+		err = open_keys(w, f);
 	if (err)
 		goto out;
 	w->content_seed = pl_mix64(seed ^ pl_mix64(STREAM_CONTENT));
@@ -128,6 +143,7 @@ void wl_close(struct wl *w)
 	gen_acknowledged_deinit(&w->inserts);
 	gen_histogram_deinit(&w->histogram);
 	gen_zipf_close(w->zipf);
+	wl_key_file_close(w->key_file);
 	free(w);
 }
 
@@ -153,7 +169,12 @@ uint32_t wl_key_bytes_max(const struct wl *w)
 }
 bool wl_int_keys(const struct wl *w)
 {
-	return w->spec.keys == &wl_keys_fixed8;
+	return w->spec.keys->integers;
+}
+
+int wl_room(const struct wl *w, uint64_t operations, struct pl_fault *f)
+{
+	return w->key_file ? wl_check_lines(&w->spec, wl_key_file_lines(w->key_file), operations, f) : PL_OK;
 }
 
 uint64_t wl_client_operations(const struct wl *w, uint32_t client)

@@ -12,7 +12,7 @@
 enum wl_kind { WL_READ, WL_UPDATE, WL_INSERT, WL_SCAN, WL_RMW, WL_DELETE, WL_KINDS };
 extern const char *const wl_kind_name[WL_KINDS]; /* "read", "update", ... */
 
-#define WL_KEY_MAX 256u
+#define WL_KEY_MAX 1024u /* an eighth of a page of 8 KiB */
 #define WL_ALL_FIELDS UINT32_MAX
 
 struct wl_op {
@@ -36,12 +36,20 @@ int wl_load_properties(struct pl_conf *c, const char *path, struct pl_fault *f) 
 /* One property (`-p name=value`), by its upstream name. f as above. */
 int wl_set_property(struct pl_conf *c, const char *name, const char *value, struct pl_fault *f) PL_MUST_USE;
 
+/* What a run is beyond its options: with keys=file, read the file and set keys.digest, or compare it if it was set. For
+ * everybody who makes the identity of a run; nothing is done for other keys. PL_INVALID for a workload or file that
+ * wl_open would refuse. */
+int wl_identify(struct pl_conf *c, struct pl_fault *f) PL_MUST_USE;
+
 int wl_open(const struct pl_conf *c, uint64_t seed, uint32_t clients, struct wl **out, struct pl_fault *f) PL_MUST_USE;
 void wl_close(struct wl *w);
 
 uint64_t wl_records(const struct wl *w); /* loaded before the run */
 uint64_t wl_operations(const struct wl *w); /* of the run phase, all clients together */
 uint64_t wl_client_operations(const struct wl *w, uint32_t client); /* a client's part, as upstream splits them */
+/* Whether there are keys for the inserts of this many operations in all (more than wl_operations, when others come
+ * before them): a file of keys ends somewhere. PL_INVALID gives the sum. */
+int wl_room(const struct wl *w, uint64_t operations, struct pl_fault *f) PL_MUST_USE;
 uint32_t wl_fields(const struct wl *w); /* fields of a record */
 uint32_t wl_record_bytes_max(const struct wl *w);
 uint32_t wl_key_bytes_max(const struct wl *w);

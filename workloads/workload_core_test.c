@@ -620,7 +620,9 @@ static void write_all(FILE *file)
 	static const char *const all[] = {"workload=ycsb/a", "workload=ycsb/b", "workload=ycsb/c", "workload=ycsb/d",
 		"workload=ycsb/e", "workload=ycsb/f", "request=zipf keys=fixed8", "request=hotspot keys=fixed16",
 		"request=exponential ycsb.compat=upstream ycsb.insertorder=ordered", "request=latest ycsb.compat=cpp",
-		"ycsb.fieldlengthdistribution=zipfian ycsb.readallfields=0 request=uniform"};
+		"ycsb.fieldlengthdistribution=zipfian ycsb.readallfields=0 request=uniform", "keys=dense8", "keys=url",
+		"keys=mail", "keys=title", "keys=uuid",
+		"workload=ycsb/e keys=file keys.path=workloads/golden/keys.txt records=20 operations=30"};
 	struct pl_fault f;
 	for (size_t i = 0; i < PL_COUNT(all); i++) {
 		struct pl_conf c;

@@ -25,5 +25,5 @@ const struct wl_key_ops wl_keys_fixed8 = {
 	.summary = "8 bytes, big-endian, of a bijective mix of the number",
 	.bytes_max = bytes_max,
 	.make = make,
-	.text = false,
+	.integers = true,
 };
