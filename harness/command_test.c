@@ -22,6 +22,9 @@
 	"device=sim_ssd", "placement=zone", "records=500", "operations=500", "pool_bytes=1M", "device_bytes=48M",      \
 		"log_bytes=1M"
 
+#define SMALL_LINES                                                                                                    \
+	"device = sim_ssd\nplacement = zone\noperations = 50\npool_bytes = 1M\ndevice_bytes = 48M\nlog_bytes = 1M\n"
+
 static char dir[64], *out_text, *err_text;
 
 static char *file_text(const char *name)
@@ -435,6 +438,48 @@ static void workload_is_printed(void **state)
 	assert_code(LAB("workload", "-p", "no_such_property=1", "--print", "1"), LAB_USAGE);
 }
 
+/* The digest is a word of the run, the path is not; what is wrong with the file ends everything before it begins. */
+static void keys_of_a_file_are_part_of_the_run(void **state)
+{
+	(void)state;
+	write_file("a.txt", "anna\nberta\ncarla\ndora\nemma\n");
+	write_file("b.txt", "anna\nberta\ncarla\ndora\nemma\n");
+	write_file("c.txt", "anna\nberta\ncarla\ndora\nelsa\n");
+	write_file("twice.txt", "anna\nberta\nanna\n");
+	write_file("keys.ini",
+		"[g]\nkeys = file\nkeys.path = a.txt, b.txt, c.txt\nrequest = uniform\n" SMALL_LINES "records = 5\n");
+	assert_code(LAB("expand", "keys.ini"), LAB_OK);
+	assert_has(out_text, "keys.digest=");
+	assert_true(!strstr(out_text, "b.txt")); /* its run is that of a.txt */
+	assert_code(LAB("run", "keys.ini", "--out", "keys"), LAB_OK);
+	assert_int_equal(count_files("keys/keys/*.jsonl"), 2);
+	write_file("keys.ini", "[g]\nkeys = file\nkeys.path = twice.txt\nrecords = 2\n");
+	assert_code(LAB("run", "keys.ini", "--out", "keys"), LAB_USAGE);
+	assert_string_equal(
+		err_text, "pagelab: keys.ini: twice.txt:3: the key of line 1 again; every key occurs once\n");
+	assert_code(
+		LAB("run", "--out", "keys", "--set", SMALL, "keys=file", "keys.path=a.txt", "records=6"), LAB_USAGE);
+	assert_string_equal(err_text, "pagelab: a.txt:5: the file ends here, but the workload has 6 records\n");
+	assert_code(LAB("run", "--out", "keys", "--set", SMALL, "keys=file", "keys.path=a.txt", "records=4",
+			    "operations=1", "request=uniform", "ycsb.insertproportion=1"),
+		LAB_OK);
+	assert_code(LAB("run", "--out", "keys", "--set", SMALL, "keys=file", "keys.path=a.txt", "records=4",
+			    "operations=1", "warm_operations=1", "request=uniform", "ycsb.insertproportion=1"),
+		LAB_USAGE);
+	assert_has(err_text, "4 records and up to 2 inserts of 2 operations are 6 keys");
+	char line[2000];
+	(void)snprintf(line, sizeof line, "%0600d\nx\n", 1);
+	write_file("long.txt", line);
+	assert_code(LAB("run", "--out", "keys", "--set", SMALL, "keys=file", "keys.path=long.txt", "records=2",
+			    "request=uniform", "page_bytes=4096"),
+		LAB_USAGE);
+	assert_has(err_text, "long.txt: its longest key has 600 bytes; in pages of 4096 bytes keys have at most 512");
+	assert_code(LAB("workload", "--set", "keys=file", "keys.path=a.txt", "records=5", "request=uniform",
+			    "operations=1", "--print", "2", "--phase", "load"),
+		LAB_OK);
+	assert_string_equal(out_text, "INSERT anna fields=* bytes=1000\nINSERT berta fields=* bytes=1000\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -456,6 +501,8 @@ int main(void)
 		{"harness.check.damaged_store_fails", damaged_store_fails_the_check, NULL, NULL, NULL},
 		{"harness.check.damaged_pages_fail", damaged_pages_fail_the_check, NULL, NULL, NULL},
 		{"harness.workload.is_printed", workload_is_printed, NULL, NULL, NULL},
+		{"harness.run.keys_of_a_file_are_part_of_the_run", keys_of_a_file_are_part_of_the_run, NULL, NULL,
+			NULL},
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -257,11 +257,16 @@ static int settle_phase(struct exec *x)
 	return err;
 }
 
-static int warm_phase(struct exec *x)
+static uint64_t warm_operations(const struct exec *x)
 {
 	uint64_t part = (uint64_t)(pl_conf_real(&x->conf, "warm") * (double)wl_operations(x->d.wl));
+	return pl_max64(part, pl_conf_u64(&x->conf, "warm_operations"));
+}
+
+static int warm_phase(struct exec *x)
+{
 	return operations_phase(x, "warm",
-		&(struct drv_phase){.operations = pl_max64(part, pl_conf_u64(&x->conf, "warm_operations")),
+		&(struct drv_phase){.operations = warm_operations(x),
 			.target_ops_per_second = pl_conf_u64(&x->conf, "target_ops_per_second")});
 }
 
@@ -420,6 +425,22 @@ static int open_device(struct exec *x)
 	return dev_open(s->choice.device, &a, &x->d.dev, &x->f);
 }
 
+/* What the workload asks for and this run cannot give. */
+static int check_workload(struct exec *x)
+{
+	const struct wl *w = x->d.wl;
+	uint64_t page_bytes = lab_u64_or(&x->conf, "page_bytes", 0);
+	if (wl_records(w) > UINT32_MAX)
+		return pl_fault_set(&x->f, PL_INVALID, "%" PRIu64 " records are more than a run can hold (%u)",
+			wl_records(w), UINT32_MAX);
+	if (page_bytes && strcmp(pl_conf_str(&x->conf, "keys"), "file") == 0 && wl_key_bytes_max(w) > page_bytes / 8)
+		return pl_fault_set(&x->f, PL_INVALID,
+			"%s: its longest key has %u bytes; in pages of %" PRIu64 " bytes keys have at most %" PRIu64
+			" (page_bytes / 8)",
+			pl_conf_str(&x->conf, "keys.path"), wl_key_bytes_max(w), page_bytes, page_bytes / 8);
+	return wl_room(w, wl_operations(w) + warm_operations(x), &x->f);
+}
+
 static int set_up(struct exec *x)
 {
 	const struct spec *s = x->s;
@@ -432,11 +453,10 @@ static int set_up(struct exec *x)
 	int err = check_phases(x);
 	if (!err)
 		err = wl_open(&x->conf, s->seed, d->clients, &d->wl, &x->f);
+	if (!err)
+		err = check_workload(x);
 	if (err)
 		return err;
-	if (wl_records(d->wl) > UINT32_MAX)
-		return pl_fault_set(&x->f, PL_INVALID, "%" PRIu64 " records are more than a run can hold (%u)",
-			wl_records(d->wl), UINT32_MAX);
 	expected_init(&x->expected, d->wl);
 	if (lab_find_option(&x->conf, "int_keys", NULL) && !pl_conf_is_set(&x->conf, "int_keys"))
 		err = pl_conf_set(&x->conf, "int_keys", wl_int_keys(d->wl) ? "1" : "0", &x->f);

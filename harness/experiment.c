@@ -361,7 +361,7 @@ static void name_run(const struct experiment *e, const struct group *g, const si
 	s->index = e->runs;
 }
 
-static void add_run(struct parser *p, const struct group *g, const size_t *at)
+static int add_run(struct parser *p, const struct group *g, const size_t *at)
 {
 	struct experiment *e = p->e;
 	struct pl_conf conf;
@@ -372,6 +372,10 @@ static void add_run(struct parser *p, const struct group *g, const size_t *at)
 		if (pl_conf_set(&conf, g->dim[i].key, g->dim[i].value[at[i]], &f))
 			abort(); /* every value was accepted before */
 	int err = profile_apply_named(&conf, &f);
+	if (!err && spec_settle(&conf, &f)) {
+		pl_conf_free(&conf);
+		return pl_fault_set(p->f, PL_INVALID, "%s: %s", e->path, f.text);
+	}
 	spec_init(&s, &conf);
 	if (err) { /* read well when the file was parsed; it must have changed since */
 		s.skip_err = PL_INVALID;
@@ -381,13 +385,14 @@ static void add_run(struct parser *p, const struct group *g, const size_t *at)
 	if (known_run(e->run, e->runs, s.run_id) || known_run(e->refused, e->refusals, s.run_id)) {
 		e->duplicates++;
 		spec_free(&s);
-		return;
+		return PL_OK;
 	}
 	name_run(e, g, at, &s);
 	struct spec **list = s.skip_err == PL_INVALID ? &e->refused : &e->run;
 	size_t *n = s.skip_err == PL_INVALID ? &e->refusals : &e->runs;
 	*list = lab_realloc(*list, (*n + 1) * sizeof **list);
 	(*list)[(*n)++] = s;
+	return PL_OK;
 }
 
 static int expand_group(struct parser *p, const struct group *g)
@@ -400,17 +405,18 @@ static int expand_group(struct parser *p, const struct group *g)
 		free(at);
 		return pl_fault_set(p->f, PL_INVALID, "%s: group %s has more than 100000 runs", p->e->path, g->name);
 	}
+	int err = PL_OK;
 	for (bool more = true; more;) {
-		add_run(p, g, at);
+		err = add_run(p, g, at);
 		more = false;
-		for (size_t i = g->dims; i-- > 0 && !more;)
+		for (size_t i = g->dims; i-- > 0 && !more && !err;)
 			if (++at[i] < g->dim[i].values)
 				more = true;
 			else
 				at[i] = 0;
 	}
 	free(at);
-	return PL_OK;
+	return err;
 }
 
 int experiment_read(FILE *in, const char *name, const char *path, struct experiment *out, struct pl_fault *f)

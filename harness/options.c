@@ -92,5 +92,5 @@ uint64_t lab_u64_or(const struct pl_conf *c, const char *key, uint64_t otherwise
 
 bool lab_is_location(const char *key)
 {
-	return strcmp(key, "scratch") == 0;
+	return strcmp(key, "scratch") == 0 || strcmp(key, "keys.path") == 0;
 }

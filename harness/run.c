@@ -432,7 +432,7 @@ static int run_single(const struct run_args *a)
 	int code = args_set(&conf, &a->set, &a->files, &a->properties);
 	if (!code && a->profile && pl_conf_set(&conf, "profile", a->profile, &f))
 		code = lab_error(LAB_USAGE, "%s", f.text);
-	if (!code && profile_apply_named(&conf, &f))
+	if (!code && (profile_apply_named(&conf, &f) || spec_settle(&conf, &f)))
 		code = lab_error(LAB_USAGE, "%s", f.text);
 	if (!code) {
 		spec_init(&spec, &conf);

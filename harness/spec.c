@@ -4,7 +4,7 @@
  *  1. Two confs that mean the same run by the same keys give the same text and run_id, however they were spelled and
  *     in whatever order they were set.
  *  2. The text, given back word by word, gives the same run_id ("-" stands for an axis that does not apply).
- *  3. Nothing about the machine enters it: scratch directories are left out.
+ *  3. Nothing about the machine enters it: scratch directories are left out, and of a file of keys its digest is in.
  * Leaves out: a key set to its default stays a word of the text, for a default may change later. */
 #include "harness/spec.h"
 
@@ -12,6 +12,7 @@
 #include "harness/options.h"
 #include "harness/util.h"
 #include "results/metrics.h"
+#include "workloads/workload.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,8 @@ static bool concerns(const struct spec *s, const char *key, const char *prefix, 
 {
 	static const char *const of_devices[] = {"run", "seed", "profile", "device_bytes", "block_bytes"};
 	if (strcmp(key, "profile") == 0 && !*value)
+		return false;
+	if (strcmp(key, "keys.digest") == 0 && strcmp(pl_conf_str(s->conf, "keys"), "file") != 0)
 		return false;
 	if (!s->device_run)
 		return strcmp(key, "run") != 0;
@@ -119,6 +122,11 @@ static const char *unavailable(const struct spec *s)
 				return r->unavailable;
 	}
 	return NULL;
+}
+
+int spec_settle(struct pl_conf *c, struct pl_fault *f)
+{
+	return strcmp(pl_conf_str(c, "run"), "device") == 0 ? PL_OK : wl_identify(c, f);
 }
 
 void spec_init(struct spec *s, const struct pl_conf *conf)

@@ -8,7 +8,8 @@
  * device_bytes, block_bytes, those of device runs (device.*) and those of its device are part of it. To an engine's run
  * device.* is foreign, and `run = engine`, being the default, is left out.
  *
- * A profile is applied before a spec is made (profile_apply_named): its keys are then words like any other. */
+ * A profile is applied before a spec is made (profile_apply_named): its keys are then words like any other. And so is a
+ * file of keys read (spec_settle): keys.digest is then a word, where the file lies (keys.path) never is one. */
 #ifndef PL_HARNESS_SPEC_H
 #define PL_HARNESS_SPEC_H
 
@@ -41,6 +42,9 @@ struct spec { /* owns its texts and its conf */
 	size_t expects;
 };
 
+/* Settle in c what a spec needs from outside, before it is made: the digest of a file of keys. PL_INVALID names file and
+ * line, or what is wrong with the workload. */
+int spec_settle(struct pl_conf *c, struct pl_fault *f) PL_MUST_USE;
 /* Make the canonical form of conf (copied). Never fails for a conf whose keys were accepted by pl_conf_set; an illegal
  * combination is told in out->skip. */
 void spec_init(struct spec *out, const struct pl_conf *conf);

@@ -51,6 +51,8 @@ _WORDS_OF = {
     ("guard", "none"): "no guard", ("durability", "none"): "no log", ("durability", "-"): "",
     ("workload", "-"): "",
     ("keys", "fixed8"): "8-byte keys", ("keys", "fixed16"): "16-byte keys", ("keys", "ycsb"): "YCSB keys",
+    ("keys", "dense8"): "ordinals", ("keys", "url"): "URL-like keys", ("keys", "mail"): "mail-like keys",
+    ("keys", "title"): "title-like keys", ("keys", "uuid"): "UUIDs", ("keys", "file"): "keys of a file",
 }
 # What a reader is told for an axis or a key of the specification.
 _KEYS = {
