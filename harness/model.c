@@ -158,6 +158,8 @@ size_t model_key_bytes(const struct model_form *f, uint32_t keynum, uint8_t *out
 {
 	static const char *const prefix[] = {"", "https://www.", "https://www.example.org/archive/volume/", "\x7f\xff"};
 	uint64_t h = pl_mix64(keynum + UINT64_C(0x100000000));
+	if (f->set)
+		return f->set->make(&f->set_form, keynum, out);
 	if (f->int_keys) {
 		put_be64(out, h % 3 ? (uint64_t)keynum * 7 : h);
 		return 8;

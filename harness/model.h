@@ -13,6 +13,7 @@
 #include "engine/base/le.h"
 #include "engine/base/rng.h"
 #include "engine/kv.h"
+#include "workloads/keys/keys.h"
 
 struct model_record {
 	uint8_t *bytes; /* key, then value */
@@ -52,6 +53,8 @@ struct model_form {
 	bool int_keys; /* every key 8 bytes, big-endian */
 	uint32_t keys; /* key numbers are 0 .. keys - 1 */
 	uint32_t value_max; /* longest value; above a quarter of a page they overflow */
+	const struct wl_key_ops *set; /* a workload's form of keys; NULL: the model's own */
+	struct wl_key_form set_form;
 };
 
 struct model_act {

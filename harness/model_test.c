@@ -93,7 +93,9 @@ static bool trial_close(struct trial *t)
 	return err ? wrong(t, "kv_close: %s: %s", pl_err_name(err), f.text) : true;
 }
 
-static bool trial_begin(struct trial *t, const struct kv_choice *c, uint64_t seed, bool int_keys, bool small_zones)
+/* set: a workload's form of keys, NULL: the model's own. */
+static bool trial_begin(struct trial *t, const struct kv_choice *c, uint64_t seed, bool int_keys, bool small_zones,
+	const struct wl_key_ops *set, const struct wl_key_form *set_form)
 {
 	struct pl_fault f = {0};
 	memset(t, 0, sizeof *t);
@@ -102,6 +104,10 @@ static bool trial_begin(struct trial *t, const struct kv_choice *c, uint64_t see
 	t->part = "opening,";
 	(void)model_product_name(c, t->name);
 	model_lab_init(&t->lab, c, int_keys);
+	if (set) {
+		t->lab.form.set = set;
+		t->lab.form.set_form = *set_form;
+	}
 	if (small_zones) {
 		model_lab_set(&t->lab, "zone.zone_bytes", "65536");
 		model_lab_set(&t->lab, "sim_zns.zone_bytes", "65536");
@@ -685,7 +691,7 @@ static int every_product(bool int_keys)
 		char name[200];
 		if (!wanted(model_product_name(&c, name)))
 			continue;
-		bool ok = trial_begin(t, &c, seed, int_keys, false) && sequential(t, n);
+		bool ok = trial_begin(t, &c, seed, int_keys, false, NULL, NULL) && sequential(t, n);
 		uint64_t content = t->model.hash;
 		if (ok && hash && content != hash)
 			ok = wrong(t, "content %016" PRIx64 " after the same operations, others have %016" PRIx64,
@@ -753,7 +759,7 @@ static void openings_cost_no_space(void **state)
 		char name[200];
 		if (!c.device->poke || !wanted(model_product_name(&c, name)))
 			continue;
-		bool ok = trial_begin(t, &c, seed, false, true) && open_often(t);
+		bool ok = trial_begin(t, &c, seed, false, true, NULL, NULL) && open_often(t);
 		products++;
 		if (!ok && failures++ < 40)
 			print_error("%s\n", t->text);
@@ -764,10 +770,60 @@ static void openings_cost_no_space(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* A file of keys, numbers behind 0 to 1021 zeros: of all lengths up to the longest that a page of the tests takes. */
+static struct wl_key_file *some_file(uint32_t lines)
+{
+	struct pl_fault f = {0};
+	struct wl_key_file *k = NULL;
+	FILE *out = fopen(scratch_path(), "w");
+	assert(out);
+	for (uint32_t i = 0; i < lines; i++)
+		(void)fprintf(out, "%0*" PRIu32 "\n", (int)(3 + i * 7 % 1022), i);
+	(void)fclose(out);
+	if (wl_key_file_open(scratch_path(), &k, &f))
+		fail_msg("%s", f.text);
+	(void)unlink(scratch_path());
+	return k;
+}
+
+/* Every form of keys over every layout of pages: the first product of that layout that is simulated and logs. */
+static void key_sets_equal_the_model(void **state)
+{
+	(void)state;
+	uint64_t n = model_env("MODEL_OPS", 600), seed = model_env("SEED", 1), runs = 0, failures = 0;
+	struct trial *t = calloc(1, sizeof *t);
+	struct wl_key_form form = {.zeropadding = 1, .file = some_file(400)};
+	const char *last = "";
+	struct kv_choice c;
+	for (size_t i = 0; model_product(&i, &c); i++) {
+		char name[200];
+		if (strcmp(c.node->name, last) == 0 || !c.device->poke || !c.durability->logs ||
+			!wanted(model_product_name(&c, name)))
+			continue;
+		last = c.node->name;
+		for (size_t k = 0; wl_key_forms[k]; k++) {
+			bool ok = trial_begin(t, &c, seed, wl_key_forms[k]->integers, false, wl_key_forms[k], &form);
+			ok = ok && sequential(t, n) && trial_close(t);
+			if (ok && !t->stats.splits)
+				ok = wrong(t, "no splits: the test does not test");
+			runs++;
+			if (!ok && failures++ < 40)
+				print_error("keys=%s: %s\n", wl_key_forms[k]->name, t->text);
+			trial_end(t);
+		}
+	}
+	print_message("%" PRIu64 " runs: %" PRIu64 " failed\n", runs, failures);
+	wl_key_file_close((struct wl_key_file *)(uintptr_t)form.file);
+	free(t);
+	assert_true(runs > 0);
+	assert_int_equal(failures, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		{"model.bytes.products_equal_the_model", products_equal_the_model, NULL, NULL, NULL},
+		{"model.keys.sets_equal_the_model", key_sets_equal_the_model, NULL, NULL, NULL},
 		{"model.opening.costs_no_space", openings_cost_no_space, NULL, NULL, NULL},
 		{"model.integers.products_equal_the_model", products_equal_the_model_with_integer_keys, NULL, NULL,
 			NULL},
