@@ -152,6 +152,12 @@ static void foreign_options_do_not_multiply(void **state)
 	assert_null(spec_value(&e.run[0], "sim_zns.zone_bytes"));
 	assert_string_equal(spec_value(&e.run[2], "sim_zns.zone_bytes"), "2097152");
 	experiment_free(&e);
+	struct experiment a, b;
+	good("keys = url\nrecords = 10\nkeys.path = nowhere\nkeys.digest = 0123456789abcdef\n", &a);
+	good("keys = url\nrecords = 10\n", &b);
+	assert_string_equal(a.run[0].run_id, b.run[0].run_id);
+	experiment_free(&a);
+	experiment_free(&b);
 }
 
 static void illegal_combinations_are_left_out(void **state)

@@ -246,6 +246,13 @@ static void uuids_are_of_version_4(void **state)
 					    ? key[i] == '-'
 					    : strchr("0123456789abcdef", key[i]) != NULL);
 		assert_int_equal(key[14], '4');
+		/* the 64 bits that tell the number: 8, 4 and 3 digits, and 4 bits behind the variant */
+		char digits[19];
+		(void)snprintf(digits, sizeof digits, "%.8s%.4s%.3s%.2s", (char *)key, (char *)key + 9,
+			(char *)key + 15, (char *)key + 19);
+		uint64_t low = strtoull(digits + 15, NULL, 16) >> 2 & 15;
+		digits[15] = 0;
+		assert_int_equal(strtoull(digits, NULL, 16) << 4 | low, pl_mix64(n));
 		assert_non_null(strchr("89ab", key[19]));
 	}
 }
