@@ -14,6 +14,9 @@ const char *kv_refusal(const struct kv_choice *c)
 	if (in_place && c->device->sequential)
 		return "this device takes writes only at a zone's write pointer, so nothing can be overwritten in "
 		       "place";
+	if (!c->placement->appends && c->device->sequential)
+		return "this device takes writes only at a zone's write pointer, so a free extent inside a zone cannot "
+		       "be used again";
 	if (!in_place && !c->guard->unsafe)
 		return "a guard protects what is overwritten in place: out of place there is nothing to guard";
 	if (in_place && c->guard->unsafe && c->durability->logs)

@@ -264,7 +264,7 @@ static void cleaning_picks_what_can_be_cleaned(void **state)
 static void cleans(struct lab *l)
 {
 	struct kv_stats s;
-	if (l->choice.placement->in_place)
+	if (!l->choice.placement->appends)
 		return;
 	struct pl_rng
 		rng; /* some zones must keep live pages, so keys are chosen unevenly and are more than the pool holds */

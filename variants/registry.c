@@ -12,7 +12,7 @@
 #define NODES(X)      X(nod_slotted) X(nod_ordinal)
 #define SPACES(X)     X(spc_raw) X(spc_lz4) X(spc_hole)
 #define ADDRESSINGS(X) X(adr_fixed) X(adr_table)
-#define PLACEMENTS(X) X(plc_inplace) X(plc_zone)
+#define PLACEMENTS(X) X(plc_inplace) X(plc_shadow) X(plc_zone)
 #define CLEANINGS(X)  X(cln_greedy)
 #define DURABILITIES(X) X(dur_redo) X(dur_none)
 #define GUARDS(X)     X(grd_none) X(grd_dwb)
@@ -169,7 +169,7 @@ const char *reg_chosen(const struct kv_choice *c, enum reg_axis axis)
 	case REG_PLACEMENT:
 		return c->placement->name;
 	case REG_CLEANING:
-		return in_place ? "-" : c->cleaning->name;
+		return c->placement->appends ? c->cleaning->name : "-";
 	case REG_DURABILITY:
 		return c->durability->name;
 	case REG_GUARD:

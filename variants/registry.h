@@ -37,7 +37,7 @@ void reg_declare(struct pl_conf *c);
  * addressing follows placement, guard follows placement and durability. PL_INVALID with the reason of kv_refusal, or
  * why a choice is unavailable. *out is complete even then if all names were known. */
 int reg_choose(const struct pl_conf *c, struct kv_choice *out, struct pl_fault *f) PL_MUST_USE;
-/* Name of the chosen one on an axis, "-" when the axis does not apply (cleaning in place, guard out of place). */
+/* Name of the chosen one on an axis, "-" when the axis does not apply (cleaning without zones, guard out of place). */
 const char *reg_chosen(const struct kv_choice *c, enum reg_axis axis);
 /* Combination number i of the full product, in registry order; false past the end. Used by --matrix and the tests. */
 bool reg_product(size_t i, struct kv_choice *out);

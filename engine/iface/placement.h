@@ -41,6 +41,7 @@ struct plc_ops {
 	const char *unavailable;
 	const struct pl_opt *opts;
 	bool in_place;
+	bool appends; /* writes only at the ends of zones, which are cleaned: sequential devices will do, `cleaning` applies */
 
 	int (*open)(struct store *s, struct pl_fault *f);
 	void (*close)(struct store *s);

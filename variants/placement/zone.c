@@ -663,6 +663,7 @@ const struct plc_ops plc_zone = {
 	.name = "zone",
 	.summary = "append to zones, cleaned later",
 	.opts = zone_opts,
+	.appends = true,
 	.open = zone_open,
 	.close = zone_close,
 	.format = zone_format,

@@ -1,0 +1,637 @@
+/* shadow.c - an image goes into any free extent, never onto what the last durable anchor reaches: out of place, but not
+ * log-structured (shadow paging: Lorie 1977; as LMDB and WiredTiger do it).
+ *
+ *   | meta half 0 | meta half 1 | log | map slots 0 | map slots 1 | data: extents of 1 to page_blocks blocks ...
+ *
+ * An extent released becomes free, and is trimmed, when the next anchor is durable. Map pages have two slots each of their
+ * own and alternate, so an anchor never depends on finding room for its map. The free map (shadow_free.h) lives in memory
+ * only: it is what the directory does not reach, and is rebuilt when the store is opened. Persisting it would be a second
+ * truth to keep in step with the mapping table, and opening reads every map page anyway.
+ *
+ * Which free run an image gets (fit): the smallest that holds it, or the next behind the last image. Images of one
+ * checkpoint are placed behind each other as long as the run goes on, up to group_blocks; then a run of at least
+ * group_blocks is looked for, and only if there is none one that just fits. What lies side by side is one write.
+ *
+ * Invariants:
+ *  1. Every block of the data region is in exactly one of: live (some page's newest loc covers it), dead (the last durable
+ *     anchor may reach it), free. live + dead + free = data blocks; of the free ones, some are reserved.
+ *  2. whole_pages (of the free map) >= pages reserved. Placing takes at most one of it and consumes a reservation, so place
+ *     never meets "full", however the free blocks are scattered: reserve refuses before.
+ *  3. A map page's slot written is the one its present loc is not in.
+ *  4. owner[b] = the page whose image begins at data block b; 0 everywhere else.
+ *
+ * Fragmentation. An image is contiguous, so blocks can be free while no page's worth of them is in one piece. Raw images
+ * are all of one length and leave no such holes. For others, when an anchor has freed all it can and there is still too
+ * little, scattered blocks are gathered: regions where most is free in holes are emptied, image by image, into holes
+ * elsewhere, and are whole after the next anchor. regions are kept free for this (region_pages of whole_pages), and some
+ * for deletes. Only if gathering gains nothing, an operation is refused as "device full".
+ * Measured (shadow_test, random updates with sizes that vary, as long as a dozen devices' worth of writes): at 90 % fill
+ * no update was refused, with LZ4 and with holes; FIGURES
+ *
+ * Cost: placing O(1) in best fit, a few words of a bitmap in next fit; one pass over a bitmap at an anchor. Memory: 20 bytes
+ * for each data block. CPU time of the free map is not charged in simulated time.
+ * Left out: reusing at once what was placed and released between two anchors; gathering ahead of need, or more than one
+ * read of it in flight; placing by temperature. */
+#include "variants/placement/shadow_free.h"
+
+#include "engine/store/store.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const fit_names[] = {"best", "next", NULL};
+
+static const struct pl_opt shadow_opts[] = {
+	{.name = "fit",
+		.type = PL_OPT_ENUM,
+		.value = "best",
+		.choices = fit_names,
+		.help = "free run an image gets: the smallest that holds it (best), or the next behind the last image"},
+	{.name = "group_blocks",
+		.type = PL_OPT_U64,
+		.value = "64",
+		.max = 1024,
+		.help = "blocks of images placed one behind the other; 0: each by itself"},
+	{.name = "fill_permille",
+		.type = PL_OPT_U64,
+		.value = "920",
+		.min = 100,
+		.max = 990,
+		.help = "greatest share of the data blocks that live pages may take"},
+	{.name = "trim", .type = PL_OPT_BOOL, .value = "1", .help = "tell the device which blocks an anchor freed"},
+	{0},
+};
+
+#define URGENT_PAGES 16u /* kept for deletes and for rolling forward */
+#define BATCH_MEMORY ((uint64_t)4 << 20)
+#define BATCHES_MAX 32u
+#define BATCHES_MIN 4u
+
+/* Images side by side on the device, and one write. */
+struct batch {
+	uint8_t *bytes;
+	uint8_t *tags; /* of each block */
+	uint32_t *frames; /* whose images these are */
+	uint64_t block;
+	uint32_t blocks, nframes;
+	bool in_flight;
+};
+
+struct shadow {
+	struct shadow_free map; /* of the data region, from its block 0 */
+	uint64_t *dead; /* bit per data block; while opening: adopted */
+	uint32_t *owner;
+	uint64_t live_blocks, dead_blocks, map_live_blocks;
+	uint64_t map_start, map_slots; /* slots per half */
+	uint64_t reserved; /* pages */
+	uint32_t data_blocks;
+	bool next_fit, trim;
+	uint32_t group_blocks, group_left, cursor; /* cursor: behind the last image */
+	uint64_t limit_blocks; /* live ones, at most */
+	uint32_t region_pages, regions;
+	uint32_t *scattered; /* scratch: per region, blocks free but in no whole page */
+	uint8_t *damaged; /* regions with an image that cannot be moved */
+	struct batch batch[BATCHES_MAX];
+	uint32_t batches, batch_blocks;
+	struct batch *filling;
+};
+
+/* --- the device divided --------------------------------------------------------------------------------------------- */
+
+/* Blocks of the smallest image: one of a page with holes, half a page of LZ4. */
+static uint32_t least_blocks(const struct store *s)
+{
+	const struct spc_ops *sp = s->choice.space;
+	return !sp->wants_compact ? s->page_blocks : sp->codec == SPC_CODEC_LZ4 ? s->page_blocks / 2 : 1;
+}
+
+static uint64_t round_to_page(const struct store *s, uint64_t block)
+{
+	return pl_div_up(block, s->page_blocks) * s->page_blocks;
+}
+
+static int lay_out(struct store *s, struct shadow *w, struct pl_fault *f)
+{
+	struct layout *l = &s->layout;
+	uint64_t total = s->dev->caps.capacity_blocks, log = s->choice.durability->log_blocks(s);
+	uint64_t ids = total / least_blocks(s) + 1, maps = pl_div_up(ids, (s->page_bytes - PL_PAGE_HEADER) / 8);
+	size_t base = 8 + (size_t)maps * 8;
+	size_t delta = 16 + base * 2 + (size_t)pl_max64(64, pl_min64(ids / 8, 32768)) * 16;
+	l->meta_blocks = 2 * pl_div_up(base + strlen(s->spec) + 256, s->block_bytes) +
+			 8 * pl_div_up(delta + 256, s->block_bytes) + 32;
+	l->meta_start[1] = l->meta_blocks;
+	l->log_start = 2 * l->meta_blocks;
+	l->log_segments = log ? 4 : 0;
+	l->log_stride = l->log_segment_blocks = log / 4;
+	w->map_start = round_to_page(s, l->log_start + log);
+	w->map_slots = s->choice.addressing->map_pages ? maps : 0;
+	l->data_start = w->map_start + 2 * w->map_slots * s->page_blocks;
+	uint64_t pages = total > l->data_start ? (total - l->data_start) / s->page_blocks : 0;
+	w->region_pages = (uint32_t)pl_max64(4, pl_min64(32, pages / 32));
+	uint64_t least = 2 * (w->region_pages + URGENT_PAGES);
+	if (pages < least)
+		return pl_fault_set(f, PL_FULL,
+			"device too small: %" PRIu64 " blocks leave %" PRIu64
+			" pages beside two meta halves of %" PRIu64 " blocks, %" PRIu64 " of log and %" PRIu64
+			" for the map; at least %" PRIu64 " are needed: enlarge device_bytes or shrink log_bytes",
+			total, pages, l->meta_blocks, log, 2 * w->map_slots * s->page_blocks, least);
+	if (pages * s->page_blocks >= SHADOW_NONE)
+		return pl_fault_set(f, PL_INVALID, "device too large: %" PRIu64 " blocks of data; at most %" PRIu32,
+			pages * s->page_blocks, SHADOW_NONE - 1);
+	l->data_blocks = pages * s->page_blocks;
+	s->max_ids = l->data_blocks / least_blocks(s);
+	w->data_blocks = (uint32_t)l->data_blocks;
+	uint64_t keep = (uint64_t)(w->region_pages + URGENT_PAGES) * s->page_blocks;
+	w->limit_blocks =
+		pl_min64(l->data_blocks - keep, l->data_blocks * pl_conf_u64(s->conf, "shadow.fill_permille") / 1000);
+	return PL_OK;
+}
+
+static int open_batches(const struct store *s, struct shadow *w)
+{
+	w->batch_blocks = w->group_blocks > s->page_blocks ? w->group_blocks : s->page_blocks;
+	uint64_t bytes = (uint64_t)w->batch_blocks * s->block_bytes;
+	w->batches = (uint32_t)pl_max64(BATCHES_MIN, pl_min64(BATCHES_MAX, BATCH_MEMORY / bytes));
+	for (uint32_t i = 0; i < w->batches; i++) {
+		struct batch *b = &w->batch[i];
+		b->bytes = aligned_alloc(4096, (bytes + 4095) & ~(uint64_t)4095);
+		b->tags = calloc(w->batch_blocks, 1);
+		b->frames = calloc(w->batch_blocks, sizeof *b->frames);
+		if (!b->bytes || !b->tags || !b->frames)
+			return PL_NOMEM;
+	}
+	return PL_OK;
+}
+
+static int shadow_open(struct store *s, struct pl_fault *f)
+{
+	struct shadow *w = calloc(1, sizeof *w);
+	s->placement = w;
+	if (!w)
+		return pl_fault_set(f, PL_NOMEM, "no memory for a free map");
+	int err = lay_out(s, w, f);
+	if (err)
+		return err;
+	w->next_fit = strcmp(pl_conf_str(s->conf, "shadow.fit"), "next") == 0;
+	w->trim = pl_conf_bool(s->conf, "shadow.trim");
+	w->group_blocks = (uint32_t)pl_conf_u64(s->conf, "shadow.group_blocks");
+	uint32_t region = w->region_pages * s->page_blocks;
+	w->regions = w->data_blocks / region;
+	uint32_t exact = (uint32_t)pl_max64(pl_max64(w->group_blocks, 4 * s->page_blocks), 64);
+	w->dead = calloc(w->data_blocks / 64 + 1, sizeof *w->dead);
+	w->owner = calloc(w->data_blocks, sizeof *w->owner);
+	w->scattered = calloc(w->regions + 1, sizeof *w->scattered);
+	w->damaged = calloc(w->regions + 1, 1);
+	if (!w->dead || !w->owner || !w->scattered || !w->damaged ||
+		shadow_free_open(&w->map, w->data_blocks, s->page_blocks, exact, region) || open_batches(s, w))
+		return pl_fault_set(f, PL_NOMEM, "no memory for a free map of %" PRIu32 " blocks", w->data_blocks);
+	return PL_OK;
+}
+
+static void shadow_close(struct store *s)
+{
+	struct shadow *w = s->placement;
+	if (!w)
+		return;
+	for (uint32_t i = 0; i < w->batches; i++) {
+		free(w->batch[i].bytes);
+		free(w->batch[i].tags);
+		free(w->batch[i].frames);
+	}
+	shadow_free_close(&w->map);
+	free(w->dead);
+	free(w->owner);
+	free(w->scattered);
+	free(w->damaged);
+	free(w);
+}
+
+static int shadow_format(struct store *s, struct pl_ctx *x)
+{
+	struct shadow *w = s->placement;
+	(void)x;
+	shadow_free_give(&w->map, 0, w->data_blocks);
+	return PL_OK;
+}
+
+/* --- opening: the free map is what nobody adopts -------------------------------------------------------------------- */
+
+static uint64_t map_slot(const struct store *s, const struct shadow *w, uint64_t index, uint64_t half)
+{
+	return w->map_start + (half * w->map_slots + index) * s->page_blocks;
+}
+
+static bool adopt_blocks(struct shadow *w, uint64_t first, uint64_t n)
+{
+	for (uint64_t b = first; b < first + n; b++) {
+		if (w->dead[b / 64] >> b % 64 & 1)
+			return false;
+		w->dead[b / 64] |= (uint64_t)1 << b % 64;
+	}
+	return true;
+}
+
+static void shadow_adopt(struct store *s, uint64_t id, bool map, pl_loc loc)
+{
+	struct shadow *w = s->placement;
+	uint64_t block = loc_block(loc), n = loc_blocks(loc), start = s->layout.data_start;
+	bool image = n && !(loc_bitmap(loc) & ~(uint32_t)s->full_bitmap) && loc_codec(loc) != SPC_CODEC_NOT_A_LOC;
+	if (map && image && (block == map_slot(s, w, id, 0) || block == map_slot(s, w, id, 1))) {
+		w->map_live_blocks += n;
+		return;
+	}
+	if (map || !image || block < start || block + n > start + w->data_blocks) {
+		(void)store_fail(s,
+			"%s %" PRIu64 ": its place, block %" PRIu64 ", is not one for %s, or no image looks so",
+			map ? "map page" : "page", id, block, map ? "this map page" : "data");
+		return;
+	}
+	if (!adopt_blocks(w, block - start, n)) {
+		(void)store_fail(
+			s, "page %" PRIu64 ": its place, block %" PRIu64 ", is another page's, too", id, block);
+		return;
+	}
+	w->owner[block - start] = (uint32_t)id;
+	w->live_blocks += n;
+}
+
+static int shadow_recover(struct store *s, struct pl_ctx *x)
+{
+	struct shadow *w = s->placement;
+	uint32_t b = 0;
+	(void)s;
+	(void)x;
+	while (b < w->data_blocks) {
+		uint32_t from = shadow_bit_next(w->dead, b, w->data_blocks, false);
+		b = shadow_bit_next(w->dead, from, w->data_blocks, true);
+		if (b > from)
+			shadow_free_give(&w->map, from, b - from);
+	}
+	memset(w->dead, 0, (w->data_blocks / 64 + 1) * sizeof *w->dead);
+	return PL_OK;
+}
+
+/* --- writing -------------------------------------------------------------------------------------------------------- */
+
+static void batch_written(struct store *s, struct pl_ctx *x, struct io *io)
+{
+	struct batch *b = io->owner;
+	for (uint32_t i = 0; i < b->nframes; i++)
+		page_written(s, x, b->frames[i]);
+	b->in_flight = false;
+}
+
+static void shadow_flush(struct store *s, struct pl_ctx *x)
+{
+	struct shadow *w = s->placement;
+	struct batch *b = w->filling;
+	if (!b || s->failed)
+		return;
+	struct io *io = io_take(s);
+	io->r.op = DEV_WRITE;
+	io->r.tag = (enum dev_tag)b->tags[0];
+	io->r.block_tags = b->tags;
+	io->r.block = b->block;
+	io->r.blocks = b->blocks;
+	io->r.buf = b->bytes;
+	io->owner = b;
+	io->done = batch_written;
+	b->in_flight = true;
+	w->filling = NULL;
+	io_submit(s, x, io);
+}
+
+/* An empty batch; when all are on their way, wait: that is back-pressure, and its time is charged. */
+static struct batch *take_batch(struct store *s, struct pl_ctx *x, struct shadow *w)
+{
+	while (!s->failed) {
+		for (uint32_t i = 0; i < w->batches; i++)
+			if (!w->batch[i].in_flight)
+				return &w->batch[i];
+		io_advance(s, x);
+	}
+	return NULL;
+}
+
+static void write_image(struct store *s, struct pl_ctx *x, const struct plc_image *i, uint64_t block)
+{
+	struct shadow *w = s->placement;
+	uint32_t n = (uint32_t)__builtin_popcount(i->img.bitmap);
+	struct batch *b = w->filling;
+	if (b && (b->block + b->blocks != block || b->blocks + n > w->batch_blocks)) {
+		shadow_flush(s, x);
+		b = NULL;
+	}
+	if (!b) {
+		b = take_batch(s, x, w);
+		if (!b)
+			return;
+		b->block = block;
+		b->blocks = b->nframes = 0;
+		w->filling = b;
+	}
+	memcpy(b->bytes + (size_t)b->blocks * s->block_bytes, i->bytes, (size_t)n * s->block_bytes);
+	memset(b->tags + b->blocks, (int)i->tag, n);
+	b->blocks += n;
+	if (i->frame != POOL_NONE)
+		b->frames[b->nframes++] = i->frame;
+}
+
+/* --- placing and releasing ------------------------------------------------------------------------------------------ */
+
+/* Behind the last image while the group lasts, else where a new group can begin, else where it fits. */
+static uint32_t find_room(const struct shadow *w, uint32_t n, bool *group)
+{
+	const struct shadow_free *m = &w->map;
+	*group = false;
+	if (w->group_left >= n && shadow_free_run(m, w->cursor) >= n)
+		return w->cursor;
+	*group = w->group_blocks != 0;
+	for (uint32_t want = w->group_blocks > n ? w->group_blocks : n;; want = n) {
+		uint32_t at = w->next_fit ? shadow_free_next(m, w->cursor, want) : shadow_free_smallest(m, want);
+		if (at != SHADOW_NONE || want == n)
+			return at;
+	}
+}
+
+/* An image takes its extent; the whole accounting of a placement but the reservation. */
+static pl_loc settle(struct store *s, struct pl_ctx *x, struct shadow *w, const struct plc_image *i, uint32_t at)
+{
+	uint32_t n = (uint32_t)__builtin_popcount(i->img.bitmap);
+	shadow_free_take(&w->map, at, n);
+	w->owner[at] = (uint32_t)i->id.v;
+	w->live_blocks += n;
+	write_image(s, x, i, s->layout.data_start + at);
+	return loc_make(s->layout.data_start + at, i->img.bitmap, i->img.codec, i->generation);
+}
+
+static pl_loc place_map(struct store *s, struct pl_ctx *x, struct shadow *w, const struct plc_image *i)
+{
+	assert(i->id.v < w->map_slots);
+	uint64_t now = loc_block(s->choice.addressing->map_loc(s, i->id.v)), first = map_slot(s, w, i->id.v, 0);
+	uint64_t block = now == first ? map_slot(s, w, i->id.v, 1) : first;
+	w->map_live_blocks += (uint32_t)__builtin_popcount(i->img.bitmap);
+	write_image(s, x, i, block);
+	return loc_make(block, i->img.bitmap, i->img.codec, i->generation);
+}
+
+static pl_loc shadow_place(struct store *s, struct pl_ctx *x, const struct plc_image *i)
+{
+	struct shadow *w = s->placement;
+	if (i->tag == DEV_TAG_MAP)
+		return place_map(s, x, w, i);
+	assert(w->reserved && w->reserved <= w->map.whole_pages);
+	w->reserved--;
+	bool group;
+	uint32_t n = (uint32_t)__builtin_popcount(i->img.bitmap), at = find_room(w, n, &group);
+	assert(at != SHADOW_NONE);
+	if (group)
+		w->group_left = w->group_blocks;
+	w->group_left = w->group_left > n ? w->group_left - n : 0;
+	w->cursor = at + n;
+	return settle(s, x, w, i, at);
+}
+
+static struct plc_where shadow_where(const struct store *s, uint64_t id, pl_loc loc)
+{
+	(void)s;
+	(void)id;
+	return (struct plc_where){loc_block(loc), loc_blocks(loc), false};
+}
+
+static void shadow_release(struct store *s, uint64_t id, pl_loc loc)
+{
+	struct shadow *w = s->placement;
+	uint32_t n = loc_blocks(loc);
+	(void)id;
+	if (loc_block(loc) <
+		s->layout.data_start) { /* a map page's slot: its own again, for the anchor after the next */
+		assert(w->map_live_blocks >= n);
+		w->map_live_blocks -= n;
+		return;
+	}
+	uint32_t at = (uint32_t)(loc_block(loc) - s->layout.data_start);
+	assert(w->live_blocks >= n);
+	w->owner[at] = 0;
+	w->live_blocks -= n;
+	if (kv_broken == KV_BREAK_RELEASE) {
+		shadow_free_give(&w->map, at, n);
+		return;
+	}
+	for (uint32_t b = at; b < at + n; b++)
+		w->dead[b / 64] |= (uint64_t)1 << b % 64;
+	w->dead_blocks += n;
+}
+
+/* What only older anchors reach becomes free, runs of neighbours at once. */
+static void shadow_anchored(struct store *s, struct pl_ctx *x)
+{
+	struct shadow *w = s->placement;
+	uint32_t b = 0;
+	while (w->dead_blocks && b < w->data_blocks) {
+		uint32_t from = shadow_bit_next(w->dead, b, w->data_blocks, true);
+		b = shadow_bit_next(w->dead, from, w->data_blocks, false);
+		if (b == from)
+			break;
+		shadow_free_give(&w->map, from, b - from);
+		if (w->trim)
+			io_punch(s, x, s->layout.data_start + from, b - from);
+	}
+	memset(w->dead, 0, (w->data_blocks / 64 + 1) * sizeof *w->dead);
+	w->dead_blocks = 0;
+	io_drain(s, x); /* before a block trimmed is written again */
+}
+
+/* --- room ----------------------------------------------------------------------------------------------------------- */
+
+static bool below_limit(const struct store *s, const struct shadow *w, uint64_t pages, bool urgent)
+{
+	uint64_t limit = w->limit_blocks + (urgent ? URGENT_PAGES * s->page_blocks : 0);
+	return w->live_blocks + (w->reserved + pages) * s->page_blocks <= limit;
+}
+
+static uint64_t needed(const struct shadow *w, uint64_t pages, bool urgent)
+{
+	return w->reserved + pages + w->region_pages + (urgent ? 0 : URGENT_PAGES);
+}
+
+static bool grantable(const struct store *s, const struct shadow *w, uint64_t pages, bool urgent)
+{
+	return below_limit(s, w, pages, urgent) && w->map.whole_pages >= needed(w, pages, urgent);
+}
+
+static bool shadow_reserve(struct store *s, uint32_t pages, bool urgent)
+{
+	struct shadow *w = s->placement;
+	if (!grantable(s, w, pages, urgent))
+		return false;
+	w->reserved += pages;
+	return true;
+}
+
+static void shadow_unreserve(struct store *s, uint32_t pages)
+{
+	struct shadow *w = s->placement;
+	assert(w->reserved >= pages);
+	w->reserved -= pages;
+}
+
+/* --- gathering scattered blocks ------------------------------------------------------------------------------------- */
+
+struct region_free {
+	uint32_t pages; /* whole ones inside */
+	uint32_t scattered; /* blocks beside those */
+};
+
+static struct region_free region_free(const struct shadow *w, uint32_t region)
+{
+	const struct shadow_free *m = &w->map;
+	struct region_free f = {0, 0};
+	uint32_t b = region * m->region_blocks, end = b + m->region_blocks;
+	while (b < end) {
+		uint32_t from = shadow_bit_next(m->bit, b, end, true);
+		b = shadow_bit_next(m->bit, from, end, false);
+		f.pages += (b - from) / m->page_blocks;
+		f.scattered += (b - from) % m->page_blocks;
+	}
+	return f;
+}
+
+/* The region not yet chosen with the most scattered blocks, at least a page of them; the first of equals. */
+static uint32_t worst_region(const struct store *s, const struct shadow *w)
+{
+	uint32_t worst = SHADOW_NONE, most = s->page_blocks - 1;
+	for (uint32_t r = 0; r < w->regions; r++)
+		if (!w->map.avoid[r] && !w->damaged[r] && w->scattered[r] > most) {
+			worst = r;
+			most = w->scattered[r];
+		}
+	return worst;
+}
+
+/* Read the image of a page and put it to `at`. */
+static bool move(struct store *s, struct pl_ctx *x, struct shadow *w, uint64_t id, pl_loc old, uint32_t at)
+{
+	struct plc_image i = {.id = {id},
+		.frame = POOL_NONE,
+		.tag = DEV_TAG_CLEAN,
+		.cleaning = true,
+		.generation = loc_generation(old),
+		.bytes = s->image};
+	int err = io_read(s, x, DEV_TAG_CLEAN, loc_block(old), loc_blocks(old), s->image);
+	if (!err)
+		err = image_verify(s, s->image, (size_t)loc_blocks(old) * s->block_bytes, false, id, &i.img, &s->fault);
+	if (err || s->failed || i.img.bitmap != loc_bitmap(old))
+		return false;
+	store_set_loc(s, id, settle(s, x, w, &i, at));
+	s->choice.addressing->changed(s, id, ADR_MOVED);
+	shadow_release(s, id, old);
+	s->stats.moved_pages++;
+	s->stats.moved_bytes += (uint64_t)loc_blocks(old) * s->block_bytes;
+	return true;
+}
+
+/* Move what begins in a region into holes elsewhere; whole pages are broken for it only as long as the region gives more.
+ * False: not all of it found room. */
+static bool empty_region(struct store *s, struct pl_ctx *x, struct shadow *w, uint32_t region)
+{
+	uint32_t begin = region * w->map.region_blocks;
+	uint64_t gain = w->region_pages - region_free(w, region).pages, whole = w->map.whole_pages;
+	shadow_flush(s, x); /* an earlier region's images may have come here */
+	io_drain(s, x);
+	for (uint32_t b = begin; b < begin + w->map.region_blocks && !s->failed; b++) {
+		uint64_t id = w->owner[b];
+		if (!id)
+			continue;
+		pl_loc old = store_loc(s, id);
+		uint32_t at = shadow_free_hole(&w->map, loc_blocks(old));
+		if (at == SHADOW_NONE && whole - w->map.whole_pages + 1 < gain && w->map.whole_pages > w->reserved)
+			at = shadow_free_smallest(&w->map, loc_blocks(old));
+		if (at == SHADOW_NONE)
+			return false;
+		if (!move(s, x, w, id, old, at))
+			w->damaged[region] = 1; /* what is damaged stays where it is, for check to name */
+	}
+	return !w->damaged[region];
+}
+
+/* Empty regions until `want` pages will be whole after the next anchor. No page is dirty and nothing is dead. */
+static void gather_scattered(struct store *s, struct pl_ctx *x, struct shadow *w, uint64_t want)
+{
+	for (uint32_t r = 0; r < w->regions; r++)
+		w->scattered[r] = region_free(w, r).scattered;
+	uint64_t coming = w->map.whole_pages;
+	while (coming < want && w->map.whole_pages > w->reserved && !s->failed) {
+		uint32_t r = worst_region(s, w);
+		if (r == SHADOW_NONE)
+			break;
+		w->map.avoid[r] = 1;
+		uint64_t whole = w->map.whole_pages, dead = w->dead_blocks;
+		bool emptied = empty_region(s, x, w, r);
+		coming -= whole - w->map.whole_pages;
+		if (emptied)
+			coming += (w->dead_blocks - dead + w->scattered[r]) / s->page_blocks;
+	}
+	memset(w->map.avoid, 0, w->regions);
+}
+
+static int shadow_make_room(struct store *s, struct pl_ctx *x, uint32_t pages, bool urgent)
+{
+	struct shadow *w = s->placement;
+	/* a dirty page counts twice, old image and reservation, until it is written */
+	int err = checkpoint_run(s, x);
+	for (uint32_t round = 0; !err && round < 2 * w->regions + 2; round++) {
+		if (grantable(s, w, pages, urgent))
+			return PL_OK;
+		if (!below_limit(s, w, pages, urgent))
+			return PL_FULL;
+		uint64_t whole = w->map.whole_pages;
+		uint64_t batch = pl_max64(w->region_pages, w->data_blocks / s->page_blocks / 64);
+		gather_scattered(s, x, w, needed(w, pages, urgent) + batch);
+		err = checkpoint_run(s, x);
+		if (!err && w->map.whole_pages <= whole && !grantable(s, w, pages, urgent))
+			return PL_FULL;
+	}
+	return err ? err : PL_FULL;
+}
+
+static void shadow_checkpoint(struct store *s, struct pl_ctx *x, struct anchor *a)
+{
+	(void)a;
+	shadow_flush(s, x);
+}
+
+static void shadow_report(const struct store *s, struct plc_report *r)
+{
+	const struct shadow *w = s->placement;
+	uint64_t slots = 2 * w->map_slots * s->page_blocks;
+	uint64_t keep = pl_min64(w->map.free_blocks, needed(w, 0, false) * s->page_blocks);
+	r->capacity_blocks = w->data_blocks + slots;
+	r->live_blocks = w->live_blocks + w->map_live_blocks;
+	r->dead_blocks = w->dead_blocks;
+	r->reserved_blocks = keep + slots - w->map_live_blocks;
+	r->free_blocks = w->map.free_blocks - keep;
+}
+
+const struct plc_ops plc_shadow = {
+	.name = "shadow",
+	.summary = "into any free extent, never onto what the last anchor reaches",
+	.opts = shadow_opts,
+	.open = shadow_open,
+	.close = shadow_close,
+	.format = shadow_format,
+	.adopt = shadow_adopt,
+	.recover = shadow_recover,
+	.reserve = shadow_reserve,
+	.unreserve = shadow_unreserve,
+	.make_room = shadow_make_room,
+	.place = shadow_place,
+	.flush = shadow_flush,
+	.where = shadow_where,
+	.release = shadow_release,
+	.checkpoint = shadow_checkpoint,
+	.anchored = shadow_anchored,
+	.report = shadow_report,
+};
