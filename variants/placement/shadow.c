@@ -533,9 +533,24 @@ static bool move(struct store *s, struct pl_ctx *x, struct shadow *w, uint64_t i
 	return true;
 }
 
+/* Where the next image moved goes when no hole takes it: behind the last one, else to the front of a long run, so that
+ * images that are not whole pages lie dense. */
+static uint32_t dense_room(const struct shadow *w, uint32_t behind, uint32_t n)
+{
+	if (behind < w->data_blocks && shadow_free_run(&w->map, behind) >= n &&
+		!w->map.avoid[behind / w->map.region_blocks])
+		return behind;
+	for (uint32_t want = w->map.exact; want > n; want /= 2) {
+		uint32_t at = shadow_free_smallest(&w->map, want);
+		if (at != SHADOW_NONE)
+			return at;
+	}
+	return shadow_free_smallest(&w->map, n);
+}
+
 /* Move what begins in a region into holes elsewhere; whole pages are broken for it only as long as the region gives more.
- * False: not all of it found room. */
-static bool empty_region(struct store *s, struct pl_ctx *x, struct shadow *w, uint32_t region)
+ * *behind: the last image moved so. False: not all of it found room. */
+static bool empty_region(struct store *s, struct pl_ctx *x, struct shadow *w, uint32_t region, uint32_t *behind)
 {
 	uint32_t begin = region * w->map.region_blocks;
 	uint64_t gain = w->region_pages - region_free(w, region).pages, whole = w->map.whole_pages;
@@ -547,8 +562,10 @@ static bool empty_region(struct store *s, struct pl_ctx *x, struct shadow *w, ui
 			continue;
 		pl_loc old = store_loc(s, id);
 		uint32_t at = shadow_free_hole(&w->map, loc_blocks(old));
-		if (at == SHADOW_NONE && whole - w->map.whole_pages + 1 < gain && w->map.whole_pages > w->reserved)
-			at = shadow_free_smallest(&w->map, loc_blocks(old));
+		if (at == SHADOW_NONE && whole - w->map.whole_pages + 1 < gain && w->map.whole_pages > w->reserved) {
+			at = dense_room(w, *behind, loc_blocks(old));
+			*behind = at + loc_blocks(old);
+		}
 		if (at == SHADOW_NONE)
 			return false;
 		if (!move(s, x, w, id, old, at))
@@ -563,16 +580,19 @@ static void gather_scattered(struct store *s, struct pl_ctx *x, struct shadow *w
 	for (uint32_t r = 0; r < w->regions; r++)
 		w->scattered[r] = region_free(w, r).scattered;
 	uint64_t coming = w->map.whole_pages;
+	uint32_t behind = SHADOW_NONE;
 	while (coming < want && w->map.whole_pages > w->reserved && !s->failed) {
 		uint32_t r = worst_region(s, w);
 		if (r == SHADOW_NONE)
 			break;
 		w->map.avoid[r] = 1;
 		uint64_t whole = w->map.whole_pages, dead = w->dead_blocks;
-		bool emptied = empty_region(s, x, w, r);
+		bool emptied = empty_region(s, x, w, r, &behind);
 		coming -= whole - w->map.whole_pages;
 		if (emptied)
 			coming += (w->dead_blocks - dead + w->scattered[r]) / s->page_blocks;
+		else /* it may hold the room that others need */
+			w->scattered[r] = w->map.avoid[r] = 0;
 	}
 	memset(w->map.avoid, 0, w->regions);
 }
