@@ -9,7 +9,7 @@
 
 /* clang-format off */
 #define STRUCTURES(X) X(str_btree)
-#define NODES(X)      X(nod_slotted) X(nod_ordinal)
+#define NODES(X)      X(nod_slotted) X(nod_ordinal) X(nod_b2)
 #define SPACES(X)     X(spc_raw) X(spc_lz4) X(spc_hole)
 #define ADDRESSINGS(X) X(adr_fixed) X(adr_table)
 #define PLACEMENTS(X) X(plc_inplace) X(plc_shadow) X(plc_zone)

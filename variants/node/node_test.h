@@ -415,16 +415,18 @@ static inline int set_alarm(void **state)
 	return 0;
 }
 
-/* Run tests[0..ntests) for each of these layouts. */
-static inline int run_layouts(const struct nod_ops *const *ops, size_t nops, const struct test *tests, size_t ntests)
+/* Run tests[0..ntests) for each of these layouts; labels are the layouts' names if NULL. */
+static inline int run_labelled(const struct nod_ops *const *ops, const char *const *labels, size_t nops,
+	const struct test *tests, size_t ntests)
 {
-	static struct CMUnitTest list[64];
-	static char names[PL_COUNT(list)][80];
+	static struct CMUnitTest list[128];
+	static char names[PL_COUNT(list)][100];
 	size_t n = 0;
 	for (size_t i = 0; i < nops; i++)
 		for (size_t k = 0; ops[i] && k < ntests; k++, n++) {
 			assert_true(n < PL_COUNT(list));
-			(void)snprintf(names[n], sizeof names[n], "node.%s.%s", ops[i]->name, tests[k].name);
+			(void)snprintf(names[n], sizeof names[n], "node.%s.%s", labels ? labels[i] : ops[i]->name,
+				tests[k].name);
 			list[n].name = names[n];
 			list[n].test_func = tests[k].run;
 			list[n].setup_func = set_alarm;
@@ -433,14 +435,62 @@ static inline int run_layouts(const struct nod_ops *const *ops, size_t nops, con
 	return _cmocka_run_group_tests("node", list, n, NULL, NULL);
 }
 
-/* Run them for every layout of the registry. */
+static inline int run_layouts(const struct nod_ops *const *ops, size_t nops, const struct test *tests, size_t ntests)
+{
+	return run_labelled(ops, NULL, nops, tests, ntests);
+}
+
+/* A layout whose option `changed` has another default: a switch the other one, a number its least. False if the option
+ * has nothing else to offer. */
+static inline bool with_option(const struct nod_ops *o, size_t changed, struct nod_ops *out, struct pl_opt *opts,
+	char *label, size_t label_bytes)
+{
+	static char least[32][24];
+	static size_t nleast;
+	struct pl_opt *opt = &opts[changed];
+	size_t n = 0;
+	for (; o->opts[n].name; n++)
+		opts[n] = o->opts[n];
+	opts[n] = o->opts[n];
+	assert_true(nleast < PL_COUNT(least));
+	if (opt->type == PL_OPT_BOOL)
+		opt->value = strcmp(opt->value, "0") == 0 ? "1" : "0";
+	else if (opt->type == PL_OPT_U64 &&
+		 snprintf(least[nleast], sizeof *least, "%llu", (unsigned long long)opt->min) > 0)
+		opt->value = least[nleast++];
+	else
+		return false;
+	*out = *o;
+	out->opts = opts;
+	(void)snprintf(label, label_bytes, "%s(%s=%s)", o->name, opt->name, opt->value);
+	return true;
+}
+
+/* Run them for every layout of the registry, as it is and with each of its options changed. */
 static inline int run_registry(const struct test *tests, size_t ntests)
 {
-	const struct nod_ops *ops[32];
+	enum { SUBJECTS_MAX = 32, OPTS_MAX = 8 };
+	static struct nod_ops changed[SUBJECTS_MAX];
+	static struct pl_opt opts[SUBJECTS_MAX][OPTS_MAX];
+	static char texts[SUBJECTS_MAX][40];
+	const char *labels[SUBJECTS_MAX];
+	const struct nod_ops *ops[SUBJECTS_MAX];
 	size_t n = 0;
-	for (const struct reg_choice *c; n < PL_COUNT(ops) && (c = reg_choice(REG_NODE, n)) != NULL; n++)
-		ops[n] = (const struct nod_ops *)(const void *)c;
-	return run_layouts(ops, n, tests, ntests);
+	const struct reg_choice *c;
+	for (size_t i = 0; (c = reg_choice(REG_NODE, i)) != NULL; i++) {
+		const struct nod_ops *o = (const struct nod_ops *)(const void *)c;
+		labels[n] = o->name;
+		ops[n++] = o;
+		for (size_t k = 0; o->opts && o->opts[k].name; k++) {
+			assert_true(n < SUBJECTS_MAX && k + 1 < OPTS_MAX);
+			if (with_option(o, k, &changed[n], opts[n], texts[n], sizeof texts[n])) {
+				labels[n] = texts[n];
+				ops[n] = &changed[n];
+				n++;
+			}
+		}
+	}
+	return run_labelled(ops, labels, n, tests, ntests);
 }
 
 #endif
