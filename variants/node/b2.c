@@ -453,15 +453,14 @@ static void close_slot(const struct nod_cfg *c, uint8_t *page, uint32_t slot)
 	set16(page, AT_COUNT, a.count - 1);
 }
 
-/* An entry in a slot that was opened for it: its record, its head, and the ranges behind it. */
-static void put_entry(const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_slice suffix, bool lowest,
-	pl_slice value, unsigned flags)
+/* An entry in a slot that was opened for it: its record, its head, and the ranges behind it. The empty key goes to
+ * range 0, as any trie would have it. */
+static void put_entry(
+	const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_slice suffix, pl_slice value, unsigned flags)
 {
 	struct b2_arrays a = arrays_of(c, page);
 	struct b2_parts parts = parts_of(suffix);
-	struct b2_range r = {0};
-	if (!lowest)
-		r = b2_find(c, page, &a, suffix);
+	struct b2_range r = b2_find(c, page, &a, suffix);
 	put_record(c, page, slot, &parts, 0, value, flags);
 	if (a.head_bytes)
 		put32(page + a.heads + HEAD_BYTES * slot, head_of(key_after(suffix, r.depth)));
@@ -483,7 +482,7 @@ static int b2_insert(
 	if (entry_bytes(arrays_of(c, page).head_bytes) + suffix.n + value.n > gap.hi - gap.lo)
 		b2_compact(c, page);
 	open_slot(c, page, slot);
-	put_entry(c, page, slot, suffix, lowest, value, flags);
+	put_entry(c, page, slot, suffix, value, flags);
 	if (lowest)
 		set16(page, AT_STATE, state | LOWEST);
 	return PL_OK;

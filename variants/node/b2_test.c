@@ -89,6 +89,7 @@ static void damage_fields(struct level *l)
 		{"last start, high byte", starts_end - 1},
 		{"root", starts_end},
 		{"end of the trie", a.heads - 1},
+		{"first head", a.heads + 3},
 		{"head", a.heads + 4 * (a.count / 2) + 3},
 		{"slot", a.slots + 2 * (a.count / 2)},
 		{"gap", a.end},
@@ -141,6 +142,34 @@ static void test_damaged_nodes(void **state)
 	}
 	check_sound(&l, page);
 	require(spans > 3 && decisions > 5 && ranges(page) == decisions + 2 * spans + 1);
+	close_page(&l, page);
+}
+
+/* Nodes that lead back, nowhere or out of the page: a search ends, and inside. */
+static void test_hostile_nodes(void **state)
+{
+	static const uint16_t rights[] = {0, 1, 5, 300, 640, 65535};
+	static const uint8_t bytes[] = {0, 1, 2, 3, 255};
+	struct level l;
+	bool exact;
+	(void)state;
+	uint8_t *page = open_page(&l, 3, 65536, 8, 1);
+	uint32_t count = fill(&l, page, 7919), most = trie_bytes(&l.c);
+	nod_compact(l.o, &l.c, page);
+	memcpy(l.before, page, l.c.page_bytes);
+	for (uint32_t at = 2 * ranges(page); at + 5 < most; at++)
+		for (size_t i = 0; i < PL_COUNT(rights) * PL_COUNT(bytes); i++) {
+			uint8_t *node = page + AT_TRIE + at, middle = bytes[i % PL_COUNT(bytes)];
+			node[0] = i % 7 ? 0 : bytes[i / 7 % PL_COUNT(bytes)];
+			node[1] = (uint8_t)(i % 2 ? 'h' : 0);
+			node[2] = at % 2 ? middle : (uint8_t)(ranges(page) / 2);
+			put16(node + 3, rights[i / PL_COUNT(bytes)]);
+			put16(page + AT_RANGES, (uint16_t)(i % 11 ? le16(l.before + AT_RANGES) : 65535 * (i % 2)));
+			for (uint32_t k = 0; k < 4; k++)
+				require(nod_lower_bound(l.o, &l.c, page, l.keys[l.nkeys / 5 * k], &exact) <= count);
+			memcpy(page + AT_COUNT, l.before + AT_COUNT, AT_TRIE + most - AT_COUNT);
+		}
+	check_sound(&l, page);
 	close_page(&l, page);
 }
 
@@ -301,6 +330,8 @@ static void test_other_heads(void **state)
 		nod_split(l.o, &l.c, page, right, 1, text("https://a"), sep, &sep_bytes);
 		check_sound(&l, page);
 		check_sound(&l, right);
+		require(!(le16(right + AT_STATE) & HEADS) == !with_heads);
+		require(!(le16(page + AT_STATE) & HEADS) == !with_heads);
 		require(nod_merge(l.o, &l.c, page, right, pl_slice_of(sep, sep_bytes)) == PL_OK);
 		check_sound(&l, page);
 		require(nod_count(l.o, &l.c, page) == n && nod_live_bytes(l.o, &l.c, page) <= live);
@@ -331,6 +362,7 @@ static void test_configure(void **state)
 static const struct test tests[] = {
 	{"check_finds_every_field", test_damage},
 	{"check_finds_every_node", test_damaged_nodes},
+	{"search_ends_among_hostile_nodes", test_hostile_nodes},
 	{"virtual_edges_take_the_rest", test_virtual_edges},
 	{"trie_is_a_function_of_the_keys", test_function_of_keys},
 	{"ranges_are_short", test_ranges},

@@ -32,7 +32,7 @@ static inline int order_to_span(pl_slice rest, const uint8_t *span, uint32_t n)
 	return order ? order : rest.n < n ? -1 : 0;
 }
 
-/* Each step leaves fewer ranges [low, high) and goes forward in the nodes, so it ends. */
+/* Each step leaves fewer of the ranges [low, high), so it ends, whatever the nodes say. */
 struct b2_range b2_find(const struct nod_cfg *c, const uint8_t *page, const struct b2_arrays *a, pl_slice suffix)
 {
 	uint32_t ranges = ranges_of(c, page), low = 0, high = ranges, depth = 0, at = 0;
@@ -46,7 +46,7 @@ struct b2_range b2_find(const struct nod_cfg *c, const uint8_t *page, const stru
 			break;
 		if (span == 0) {
 			uint32_t middle = once(node[2]), right = at16(node, 3);
-			if (middle <= low || middle >= high || right <= at)
+			if (middle <= low || middle >= high)
 				break;
 			bool less = rest.n == 0 || rest.p[0] < node[1];
 			high = less ? middle : high;
@@ -54,8 +54,6 @@ struct b2_range b2_find(const struct nod_cfg *c, const uint8_t *page, const stru
 			at = less ? at + DECISION_BYTES : right;
 			continue;
 		}
-		if (high - low < 3)
-			break;
 		int order = order_to_span(rest, node + 1, span);
 		if (order) { /* the virtual edges */
 			low = order < 0 ? low : high - 1;
