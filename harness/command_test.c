@@ -1,6 +1,6 @@
 /* command_test.c - the commands as a user meets them: what they print, and their exit codes. Each call runs in a child
  * process, in a directory of its own. */
-#include "harness/command.h"
+#include "harness/command_rig.h"
 #include "results/reader.h"
 
 #include <dirent.h>
@@ -24,70 +24,6 @@
 
 #define SMALL_LINES                                                                                                    \
 	"device = sim_ssd\nplacement = zone\noperations = 50\npool_bytes = 1M\ndevice_bytes = 48M\nlog_bytes = 1M\n"
-
-static char dir[64], *out_text, *err_text;
-
-static char *file_text(const char *name)
-{
-	char path[128];
-	(void)snprintf(path, sizeof path, "%s/%s", dir, name);
-	char *text = lab_read_file(path);
-	return text ? text : lab_strdup("");
-}
-
-static pid_t begin(const char *const *word)
-{
-	char out[128], err[128];
-	int argc = 0;
-	while (word[argc])
-		argc++;
-	(void)snprintf(out, sizeof out, "%s/stdout", dir);
-	(void)snprintf(err, sizeof err, "%s/stderr", dir);
-	(void)fflush(NULL);
-	pid_t pid = fork();
-	if (pid == 0) {
-		if (!freopen(out, "w", stdout) || !freopen(err, "w", stderr))
-			_exit(99);
-		int code = pagelab_main(argc, (char **)(uintptr_t)word);
-		(void)fflush(NULL);
-		_exit(code);
-	}
-	return pid;
-}
-
-static int finish(pid_t pid)
-{
-	int status = 0;
-	(void)waitpid(pid, &status, 0);
-	free(out_text);
-	free(err_text);
-	out_text = file_text("stdout");
-	err_text = file_text("stderr");
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-/* Run `pagelab words...`; its exit code. */
-#define LAB(...) finish(begin((const char *const[]){"pagelab", __VA_ARGS__, NULL}))
-
-static void assert_code(int got, int want)
-{
-	if (got != want)
-		fail_msg("exit code %d instead of %d; it said: %s%s", got, want, out_text, err_text);
-}
-
-static void assert_has(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("'%s' does not say '%s'", text, part);
-}
-
-static void write_file(const char *name, const char *text)
-{
-	FILE *f = fopen(name, "w");
-	assert_non_null(f);
-	(void)fputs(text, f);
-	(void)fclose(f);
-}
 
 static size_t count_files(const char *pattern)
 {

@@ -1,6 +1,6 @@
 /* device_command_test.c - `pagelab device`, and device runs under run, report, digest and baseline, as a user meets them.
  * Each call runs in a child process, in a directory of its own. */
-#include "harness/command.h"
+#include "harness/command_rig.h"
 
 #include <jansson.h>
 #include <setjmp.h>
@@ -12,62 +12,9 @@
 
 #include <cmocka.h>
 
-static char root[4096], dir[64], *out_text, *err_text;
+static char root[4096];
 
-static char *file_text(const char *name)
-{
-	char *path = lab_printf("%s/%s", dir, name), *text = lab_read_file(path);
-	free(path);
-	return text ? text : lab_strdup("");
-}
-
-static int run(const char *const *word)
-{
-	char *out = lab_printf("%s/stdout", dir), *err = lab_printf("%s/stderr", dir);
-	int argc = 0, status = 0;
-	while (word[argc])
-		argc++;
-	(void)fflush(NULL);
-	pid_t pid = fork();
-	if (pid == 0) {
-		if (!freopen(out, "w", stdout) || !freopen(err, "w", stderr))
-			_exit(99);
-		int code = pagelab_main(argc, (char **)(uintptr_t)word);
-		(void)fflush(NULL);
-		_exit(code);
-	}
-	(void)waitpid(pid, &status, 0);
-	free(out);
-	free(err);
-	free(out_text);
-	free(err_text);
-	out_text = file_text("stdout");
-	err_text = file_text("stderr");
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-#define LAB(...) run((const char *const[]){"pagelab", __VA_ARGS__, NULL})
 #define DEVICE(...) LAB("device", __VA_ARGS__)
-
-static void assert_code(int got, int want)
-{
-	if (got != want)
-		fail_msg("exit code %d instead of %d; it said: %s%s", got, want, out_text, err_text);
-}
-
-static void assert_has(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("'%s' does not say '%s'", text, part);
-}
-
-static void write_file(const char *name, const char *text)
-{
-	FILE *f = fopen(name, "w");
-	assert_non_null(f);
-	(void)fputs(text, f);
-	(void)fclose(f);
-}
 
 static int set_up(void **state)
 {
@@ -169,7 +116,7 @@ static void mistakes_are_usage(void **state)
 	for (size_t i = 0; i < PL_COUNT(bad); i++) {
 		const char *word[9] = {"pagelab", "device"};
 		memcpy(word + 2, bad[i], sizeof bad[i]);
-		assert_code(run(word), LAB_USAGE);
+		assert_code(finish(begin(word)), LAB_USAGE);
 		assert_string_equal(out_text, "");
 		/* one sentence */
 		assert_true(strncmp(err_text, "pagelab: ", 9) == 0);

@@ -228,55 +228,18 @@ static bool b2_room(const struct nod_cfg *c, const uint8_t *page, size_t key_byt
 	return entry_bytes(arrays_of(c, page).head_bytes) + suffix_bytes + value_bytes <= free_bytes(c, page);
 }
 
-static inline size_t parts_bytes(const struct b2_parts *k)
-{
-	return k->a.n + k->b.n;
-}
-
-/* Copy the bytes [from, to) of k. */
-static void parts_copy(uint8_t *out, const struct b2_parts *k, size_t from, size_t to)
-{
-	size_t n = k->a.n;
-	if (from < n) {
-		size_t end = to < n ? to : n;
-		memcpy(out, k->a.p + from, end - from);
-		out += end - from;
-		from = end;
-	}
-	if (from < to)
-		memcpy(out, k->b.p + (from - n), to - from);
-}
-
-/* Length of the common beginning, at most `most`. */
-static size_t common_bytes(const struct b2_parts *x, const struct b2_parts *y, size_t most)
-{
-	for (size_t n = 0;; n++) {
-		if (n == most || n == parts_bytes(x) || n == parts_bytes(y))
-			return n;
-		uint8_t in_x = n < x->a.n ? x->a.p[n] : x->b.p[n - x->a.n];
-		uint8_t in_y = n < y->a.n ? y->a.p[n] : y->b.p[n - y->a.n];
-		if (in_x != in_y)
-			return n;
-	}
-}
-
-static inline struct b2_parts parts_of(pl_slice key)
-{
-	return (struct b2_parts){key, pl_slice_of(key.p, 0)};
-}
-
-static struct b2_parts key_parts(const struct nod_cfg *c, const uint8_t *page, uint32_t slot)
+static struct nod_parts key_parts(const struct nod_cfg *c, const uint8_t *page, uint32_t slot)
 {
 	struct nod_entry e;
 	b2_entry(c, page, slot, &e);
-	return (struct b2_parts){e.prefix, e.suffix};
+	return (struct nod_parts){e.prefix, e.suffix};
 }
 
 /* ------------------------------------------------------------------------------------------------- writing a page */
 
 /* Write a record at the top of the heap and point `slot`, which the arrays already have, to it. The key is given
  * without the prefix; its head is left to the caller. */
-static void put_record(const struct nod_cfg *c, uint8_t *page, uint32_t slot, const struct b2_parts *key, size_t skip,
+static void put_record(const struct nod_cfg *c, uint8_t *page, uint32_t slot, const struct nod_parts *key, size_t skip,
 	pl_slice value, unsigned flags)
 {
 	struct b2_arrays a = arrays_of(c, page);
@@ -298,14 +261,14 @@ static void put_record(const struct nod_cfg *c, uint8_t *page, uint32_t slot, co
 struct extract {
 	const uint8_t *page;
 	uint32_t from, to;
-	const struct b2_parts *first;
+	const struct nod_parts *first;
 };
 
 /* The contents of a page to be written. */
 struct plan {
 	bool leaf;
 	uint32_t head_bytes;
-	struct b2_parts lower;
+	struct nod_parts lower;
 	struct b2_fence upper;
 	struct extract extracts[2];
 	uint32_t lower_bytes, prefix_bytes, tail_bytes; /* what is kept of the fences: see plan_measure */
@@ -313,16 +276,16 @@ struct plan {
 };
 
 static struct nod_entry extract_entry(
-	const struct nod_cfg *c, const struct extract *r, uint32_t slot, struct b2_parts *key)
+	const struct nod_cfg *c, const struct extract *r, uint32_t slot, struct nod_parts *key)
 {
 	struct nod_entry e;
 	b2_entry(c, r->page, slot, &e);
-	*key = slot == r->from && r->first ? *r->first : (struct b2_parts){e.prefix, e.suffix};
+	*key = slot == r->from && r->first ? *r->first : (struct nod_parts){e.prefix, e.suffix};
 	return e;
 }
 
 /* What the page does not store of a key again; nothing of the empty key of an inner node. */
-static inline uint32_t skip_bytes(const struct plan *plan, const struct b2_parts *key)
+static inline uint32_t skip_bytes(const struct plan *plan, const struct nod_parts *key)
 {
 	return min32(plan->prefix_bytes, (uint32_t)parts_bytes(key));
 }
@@ -341,7 +304,7 @@ static void plan_measure(const struct nod_cfg *c, struct plan *plan)
 	for (size_t i = 0; i < PL_COUNT(plan->extracts); i++) {
 		const struct extract *r = &plan->extracts[i];
 		for (uint32_t slot = r->from; slot < r->to; slot++) {
-			struct b2_parts key;
+			struct nod_parts key;
 			size_t value_bytes = extract_entry(c, r, slot, &key).value.n, key_bytes = parts_bytes(&key);
 			plan->needed_bytes += (uint32_t)(entry_bytes(plan->head_bytes) + key_bytes -
 							 skip_bytes(plan, &key) + value_bytes);
@@ -384,7 +347,7 @@ static void plan_write(const struct nod_cfg *c, uint8_t *page, const struct plan
 	for (size_t i = 0; i < PL_COUNT(plan->extracts); i++) {
 		const struct extract *r = &plan->extracts[i];
 		for (uint32_t from = r->from; from < r->to; from++) {
-			struct b2_parts key;
+			struct nod_parts key;
 			struct nod_entry e = extract_entry(c, r, from, &key);
 			put_record(c, page, slot, &key, skip_bytes(plan, &key), e.value, e.flags);
 			if (!plan->leaf && slot == 0 && parts_bytes(&key) == 0)
@@ -421,7 +384,7 @@ static void gather(const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_sli
 	set16(page, AT_DEAD, 0);
 	for (uint32_t i = 0; i < a.count; i++) {
 		struct b2_record r = record_at(c, old, &a, i);
-		struct b2_parts suffix = parts_of(r.suffix);
+		struct nod_parts suffix = parts_of(r.suffix);
 		put_record(c, page, i, &suffix, 0, i == slot ? value : r.value, i == slot ? flags : r.flags);
 	}
 	struct nod_gap gap = b2_gap(c, page);
@@ -468,7 +431,7 @@ static void put_entry(
 	const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_slice suffix, pl_slice value, unsigned flags)
 {
 	struct b2_arrays a = arrays_of(c, page);
-	struct b2_parts parts = parts_of(suffix);
+	struct nod_parts parts = parts_of(suffix);
 	struct b2_range r = b2_find(c, page, &a, suffix);
 	put_record(c, page, slot, &parts, 0, value, flags);
 	if (a.head_bytes)
@@ -519,7 +482,7 @@ static int b2_update(const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_s
 		gather(c, page, slot, value, flags);
 		return PL_OK;
 	}
-	struct b2_parts suffix = parts_of(old.suffix);
+	struct nod_parts suffix = parts_of(old.suffix);
 	put_record(c, page, slot, &suffix, 0, value, flags);
 	set16(page, AT_DEAD, dead + old_bytes);
 	return PL_OK;
@@ -563,7 +526,7 @@ static uint32_t choose_cut(const struct nod_cfg *c, const uint8_t *page)
 
 /* The shortest key in (below, above], padded to an integer's length where all keys have that. */
 static size_t shortest_separator(
-	const struct nod_cfg *c, const struct b2_parts *below, const struct b2_parts *above, uint8_t *sep)
+	const struct nod_cfg *c, const struct nod_parts *below, const struct nod_parts *above, uint8_t *sep)
 {
 	size_t n = common_bytes(below, above, SIZE_MAX) + 1;
 	assert(n <= parts_bytes(above));
@@ -583,7 +546,8 @@ static uint32_t cut_page(const struct nod_cfg *c, const uint8_t *page, bool leaf
 	bool at_end = slot == count;
 	assert(slot <= count && count >= (leaf && at_end ? 1 : 2));
 	uint32_t at = at_end ? count - !leaf : choose_cut(c, page);
-	struct b2_parts below = key_parts(c, page, at - 1), above = at < count ? key_parts(c, page, at) : parts_of(key);
+	struct nod_parts below = key_parts(c, page, at - 1),
+			 above = at < count ? key_parts(c, page, at) : parts_of(key);
 	if (leaf) {
 		*sep_bytes = shortest_separator(c, &below, &above, sep);
 	} else {
@@ -600,7 +564,7 @@ static void b2_split(const struct nod_cfg *c, uint8_t *left, uint8_t *right, uin
 	bool leaf = at16(old, AT_STATE) & LEAF;
 	struct b2_arrays a = arrays_of(c, old);
 	uint32_t at = cut_page(c, old, leaf, slot, key, sep, sep_bytes);
-	struct b2_parts between = parts_of(pl_slice_of(sep, *sep_bytes)), empty = parts_of(pl_slice_of(sep, 0));
+	struct nod_parts between = parts_of(pl_slice_of(sep, *sep_bytes)), empty = parts_of(pl_slice_of(sep, 0));
 
 	struct plan low = {.leaf = leaf, .head_bytes = a.head_bytes, .lower = parts_of(lower_kept(c, old))};
 	low.upper.key = between;
@@ -618,7 +582,7 @@ static int b2_merge(const struct nod_cfg *c, uint8_t *left, const uint8_t *right
 {
 	bool leaf = at16(left, AT_STATE) & LEAF;
 	assert(leaf == (at16(right, AT_STATE) & LEAF));
-	struct b2_parts between = parts_of(sep);
+	struct nod_parts between = parts_of(sep);
 	const uint8_t *old = to_scratch(c, left);
 	struct b2_arrays a = arrays_of(c, old);
 	struct plan plan = {.leaf = leaf, .head_bytes = a.head_bytes, .lower = parts_of(lower_kept(c, old))};

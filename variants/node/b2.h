@@ -5,6 +5,7 @@
 
 #include "engine/base/le.h"
 #include "engine/iface/node.h"
+#include "variants/node/parts.h"
 
 enum {
 	AT_COUNT = PL_PAGE_HEADER,
@@ -44,13 +45,8 @@ enum { /* the bits of state */
 
 enum { RANGE_SLOTS, WITH_HEADS }; /* nod_cfg.derived[] */
 
-/* A key or fence in two parts, as pages keep them: prefix and rest. */
-struct b2_parts {
-	pl_slice a, b;
-};
-
 struct b2_fence {
-	struct b2_parts key;
+	struct nod_parts key;
 	bool infinite, cut;
 };
 

@@ -48,6 +48,7 @@
  * that after the prefix tie, and a tie costs a record per probe); a cut off the middle for a shorter separator. */
 #include "engine/base/le.h"
 #include "engine/iface/node.h"
+#include "variants/node/parts.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -86,13 +87,8 @@ enum { /* the bits of state */
 	STATE_MASK = 15,
 };
 
-/* A key or fence in two parts, as pages keep them: prefix and rest. */
-struct parts {
-	pl_slice a, b;
-};
-
 struct fence {
-	struct parts key;
+	struct nod_parts key;
 	bool infinite, cut;
 };
 
@@ -327,55 +323,18 @@ static bool slotted_room(const struct nod_cfg *c, const uint8_t *page, size_t ke
 	return ENTRY_BYTES + suffix_bytes + value_bytes <= free_bytes(c, page);
 }
 
-static inline size_t parts_bytes(const struct parts *k)
-{
-	return k->a.n + k->b.n;
-}
-
-/* Copy the bytes [from, to) of k. */
-static void parts_copy(uint8_t *out, const struct parts *k, size_t from, size_t to)
-{
-	size_t n = k->a.n;
-	if (from < n) {
-		size_t end = to < n ? to : n;
-		memcpy(out, k->a.p + from, end - from);
-		out += end - from;
-		from = end;
-	}
-	if (from < to)
-		memcpy(out, k->b.p + (from - n), to - from);
-}
-
-/* Length of the common beginning, at most `most`. */
-static size_t common_bytes(const struct parts *x, const struct parts *y, size_t most)
-{
-	for (size_t n = 0;; n++) {
-		if (n == most || n == parts_bytes(x) || n == parts_bytes(y))
-			return n;
-		uint8_t in_x = n < x->a.n ? x->a.p[n] : x->b.p[n - x->a.n];
-		uint8_t in_y = n < y->a.n ? y->a.p[n] : y->b.p[n - y->a.n];
-		if (in_x != in_y)
-			return n;
-	}
-}
-
-static inline struct parts parts_of(pl_slice key)
-{
-	return (struct parts){key, pl_slice_of(key.p, 0)};
-}
-
-static struct parts key_parts(const struct nod_cfg *c, const uint8_t *page, uint32_t slot)
+static struct nod_parts key_parts(const struct nod_cfg *c, const uint8_t *page, uint32_t slot)
 {
 	struct nod_entry e;
 	slotted_entry(c, page, slot, &e);
-	return (struct parts){e.prefix, e.suffix};
+	return (struct nod_parts){e.prefix, e.suffix};
 }
 
 /* ------------------------------------------------------------------------------------------------- writing a page */
 
 /* Write a record at the top of the heap and point `slot`, which the arrays already have, to it. The key is given
  * without the prefix. */
-static void put_record(const struct nod_cfg *c, uint8_t *page, uint32_t slot, const struct parts *key, size_t skip,
+static void put_record(const struct nod_cfg *c, uint8_t *page, uint32_t slot, const struct nod_parts *key, size_t skip,
 	pl_slice value, unsigned flags)
 {
 	uint32_t count = at16(page, AT_COUNT), suffix_bytes = (uint32_t)(parts_bytes(key) - skip);
@@ -397,29 +356,30 @@ static void put_record(const struct nod_cfg *c, uint8_t *page, uint32_t slot, co
 struct range {
 	const uint8_t *page;
 	uint32_t from, to;
-	const struct parts *first;
+	const struct nod_parts *first;
 };
 
 /* The contents of a page to be written. */
 struct plan {
 	bool leaf;
-	struct parts lower;
+	struct nod_parts lower;
 	struct fence upper;
 	struct range ranges[2];
 	uint32_t lower_bytes, prefix_bytes, tail_bytes; /* what is kept of the fences: see plan_measure */
 	uint32_t entries, needed_bytes; /* needed_bytes: without the tail of upper */
 };
 
-static struct nod_entry range_entry(const struct nod_cfg *c, const struct range *r, uint32_t slot, struct parts *key)
+static struct nod_entry range_entry(
+	const struct nod_cfg *c, const struct range *r, uint32_t slot, struct nod_parts *key)
 {
 	struct nod_entry e;
 	slotted_entry(c, r->page, slot, &e);
-	*key = slot == r->from && r->first ? *r->first : (struct parts){e.prefix, e.suffix};
+	*key = slot == r->from && r->first ? *r->first : (struct nod_parts){e.prefix, e.suffix};
 	return e;
 }
 
 /* What the page does not store of a key again; nothing of the empty key of an inner node. */
-static inline uint32_t skip_bytes(const struct plan *plan, const struct parts *key)
+static inline uint32_t skip_bytes(const struct plan *plan, const struct nod_parts *key)
 {
 	return min32(plan->prefix_bytes, (uint32_t)parts_bytes(key));
 }
@@ -438,7 +398,7 @@ static void plan_measure(const struct nod_cfg *c, struct plan *plan)
 	for (size_t i = 0; i < PL_COUNT(plan->ranges); i++) {
 		const struct range *r = &plan->ranges[i];
 		for (uint32_t slot = r->from; slot < r->to; slot++) {
-			struct parts key;
+			struct nod_parts key;
 			size_t value_bytes = range_entry(c, r, slot, &key).value.n, key_bytes = parts_bytes(&key);
 			plan->needed_bytes +=
 				(uint32_t)(ENTRY_BYTES + key_bytes - skip_bytes(plan, &key) + value_bytes);
@@ -480,7 +440,7 @@ static void plan_write(const struct nod_cfg *c, uint8_t *page, const struct plan
 	for (size_t i = 0; i < PL_COUNT(plan->ranges); i++) {
 		const struct range *r = &plan->ranges[i];
 		for (uint32_t from = r->from; from < r->to; from++) {
-			struct parts key;
+			struct nod_parts key;
 			struct nod_entry e = range_entry(c, r, from, &key);
 			put_record(c, page, slot, &key, skip_bytes(plan, &key), e.value, e.flags);
 			if (!plan->leaf && slot == 0 && parts_bytes(&key) == 0)
@@ -514,7 +474,7 @@ static void gather(const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_sli
 	set16(page, AT_DEAD, 0);
 	for (uint32_t i = 0; i < count; i++) {
 		struct record r = record_at(c, old, count, i);
-		struct parts suffix = parts_of(r.suffix);
+		struct nod_parts suffix = parts_of(r.suffix);
 		put_record(c, page, i, &suffix, 0, i == slot ? value : r.value, i == slot ? flags : r.flags);
 	}
 	struct nod_gap gap = slotted_gap(c, page);
@@ -568,7 +528,7 @@ static int slotted_insert(
 	if (ENTRY_BYTES + key.n - skip + value.n > gap.hi - gap.lo)
 		slotted_compact(c, page);
 	open_slot(page, slot);
-	struct parts parts = parts_of(key);
+	struct nod_parts parts = parts_of(key);
 	put_record(c, page, slot, &parts, skip, value, flags);
 	if (lowest)
 		set16(page, AT_STATE, state | LOWEST);
@@ -597,7 +557,7 @@ static int slotted_update(const struct nod_cfg *c, uint8_t *page, uint32_t slot,
 		gather(c, page, slot, value, flags);
 		return PL_OK;
 	}
-	struct parts suffix = parts_of(old.suffix);
+	struct nod_parts suffix = parts_of(old.suffix);
 	put_record(c, page, slot, &suffix, 0, value, flags);
 	set16(page, AT_DEAD, dead + old_bytes);
 	return PL_OK;
@@ -638,7 +598,7 @@ static uint32_t choose_cut(const struct nod_cfg *c, const uint8_t *page)
 
 /* The shortest key in (below, above], padded to an integer's length where all keys have that. */
 static size_t shortest_separator(
-	const struct nod_cfg *c, const struct parts *below, const struct parts *above, uint8_t *sep)
+	const struct nod_cfg *c, const struct nod_parts *below, const struct nod_parts *above, uint8_t *sep)
 {
 	size_t n = common_bytes(below, above, SIZE_MAX) + 1;
 	assert(n <= parts_bytes(above));
@@ -658,7 +618,8 @@ static uint32_t cut_page(const struct nod_cfg *c, const uint8_t *page, bool leaf
 	bool at_end = slot == count;
 	assert(slot <= count && count >= (leaf && at_end ? 1 : 2));
 	uint32_t at = at_end ? count - !leaf : choose_cut(c, page);
-	struct parts below = key_parts(c, page, at - 1), above = at < count ? key_parts(c, page, at) : parts_of(key);
+	struct nod_parts below = key_parts(c, page, at - 1),
+			 above = at < count ? key_parts(c, page, at) : parts_of(key);
 	if (leaf) {
 		*sep_bytes = shortest_separator(c, &below, &above, sep);
 	} else {
@@ -674,7 +635,7 @@ static void slotted_split(const struct nod_cfg *c, uint8_t *left, uint8_t *right
 	const uint8_t *old = to_scratch(c, left);
 	bool leaf = at16(old, AT_STATE) & LEAF;
 	uint32_t count = at16(old, AT_COUNT), at = cut_page(c, old, leaf, slot, key, sep, sep_bytes);
-	struct parts between = parts_of(pl_slice_of(sep, *sep_bytes)), empty = parts_of(pl_slice_of(sep, 0));
+	struct nod_parts between = parts_of(pl_slice_of(sep, *sep_bytes)), empty = parts_of(pl_slice_of(sep, 0));
 
 	struct plan low = {.leaf = leaf, .lower = parts_of(lower_kept(c, old)), .upper = {.key = between}};
 	low.ranges[0] = (struct range){.page = old, .from = 0, .to = at};
@@ -692,7 +653,7 @@ static int slotted_merge(const struct nod_cfg *c, uint8_t *left, const uint8_t *
 	bool leaf = at16(left, AT_STATE) & LEAF;
 	assert(leaf == (at16(right, AT_STATE) & LEAF));
 	uint32_t count = at16(left, AT_COUNT);
-	struct parts between = parts_of(sep);
+	struct nod_parts between = parts_of(sep);
 	const uint8_t *old = to_scratch(c, left);
 	struct plan plan = {.leaf = leaf, .lower = parts_of(lower_kept(c, old)), .upper = upper_kept(c, right)};
 	plan.ranges[0] = (struct range){.page = old, .from = 0, .to = count};
