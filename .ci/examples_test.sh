@@ -16,18 +16,21 @@ cat >"$scratch/try.c" <<'END'
 
 /* What a set of zones must give, and why. */
 static const struct { const char *why; struct cln_zone zones[3]; uint64_t victim; } cases[] = {
-	{"the oldest", {{1, 8, 30, true}, {7, 8, 10, true}, {0, 8, 20, true}}, 1},
-	{"not one without dead blocks", {{1, 8, 30, true}, {8, 8, 10, true}, {0, 8, 20, true}}, 2},
-	{"not one that is no candidate", {{1, 8, 30, true}, {7, 8, 10, false}, {8, 8, 20, true}}, 0},
-	{"the lowest index of a tie", {{8, 8, 10, true}, {1, 8, 20, true}, {0, 8, 20, true}}, 1},
-	{"none worth cleaning", {{8, 8, 10, true}, {0, 8, 20, false}, {8, 8, 20, true}}, 3},
+	{"the oldest", {{1, 8, 30, 0, CLN_NEVER, true}, {7, 8, 10, 0, CLN_NEVER, true}, {0, 8, 20, 0, CLN_NEVER, true}}, 1},
+	{"not one without dead blocks", {{1, 8, 30, 0, CLN_NEVER, true}, {8, 8, 10, 0, CLN_NEVER, true}, {0, 8, 20, 0, CLN_NEVER, true}}, 2},
+	{"not one that is no candidate", {{1, 8, 30, 0, CLN_NEVER, true}, {7, 8, 10, 0, CLN_NEVER, false}, {8, 8, 20, 0, CLN_NEVER, true}}, 0},
+	{"the lowest index of a tie", {{8, 8, 10, 0, CLN_NEVER, true}, {1, 8, 20, 0, CLN_NEVER, true}, {0, 8, 20, 0, CLN_NEVER, true}}, 1},
+	{"none worth cleaning", {{8, 8, 10, 0, CLN_NEVER, true}, {0, 8, 20, 0, CLN_NEVER, false}, {8, 8, 20, 0, CLN_NEVER, true}}, 3},
 };
 
 int main(void)
 {
 	int failed = 0;
+	uint64_t derived[8] = {0};
+	struct pl_rng rng;
+	pl_rng_seed(&rng, 1, 0);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		uint64_t got = cln_oldest.victim(cases[i].zones, 3, 100);
+		uint64_t got = cln_oldest.victim(derived, cases[i].zones, 3, 100, &rng);
 		if (got == cases[i].victim)
 			continue;
 		printf("%s: zone %llu, wanted %llu\n", cases[i].why, (unsigned long long)got,

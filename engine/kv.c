@@ -232,6 +232,10 @@ static int read_options(struct store *s, struct pl_fault *f)
 		err = s->choice.node->configure(&s->node, c, f);
 	if (!err && s->choice.space->configure)
 		err = s->choice.space->configure(s->space_derived, s->page_bytes, s->block_bytes, c, f);
+	if (!err && s->choice.placement->appends && s->choice.cleaning->configure)
+		err = s->choice.cleaning->configure(s->cleaning_derived, c, f);
+	pl_rng_seed(
+		&s->cleaning_rng, 0, 7); /* each opening draws the same: a run stays a function of its specification */
 	return err;
 }
 
@@ -576,6 +580,8 @@ static void background(struct store *s, struct pl_ctx *x, bool may_checkpoint)
 {
 	s->choice.durability->step(s, x, s->idle);
 	pool_balance(s, x);
+	if (s->choice.placement->step && may_checkpoint && !s->failed && !s->replaying)
+		s->choice.placement->step(s, x);
 	if (may_checkpoint && checkpoint_due(s) && !s->replaying)
 		(void)checkpoint_run(s, x);
 }

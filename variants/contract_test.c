@@ -241,23 +241,35 @@ static void cleaning_picks_what_can_be_cleaned(void **state)
 	pl_rng_seed(&rng, 5, 0);
 	for (size_t k = 0; reg_choice(REG_CLEANING, k); k++) {
 		const struct cln_ops *o = (const struct cln_ops *)(const void *)reg_choice(REG_CLEANING, k);
+		uint64_t derived[8] = {0};
+		struct pl_fault f;
+		struct pl_conf conf;
+		pl_conf_init(&conf);
+		reg_declare(&conf);
+		if (o->configure)
+			assert_int_equal(o->configure(derived, &conf, &f), PL_OK);
+		pl_conf_free(&conf);
 		for (int round = 0; round < 2000; round++) {
 			struct cln_zone z[24];
 			bool any = false;
 			for (size_t i = 0; i < PL_COUNT(z); i++) {
-				z[i] = (struct cln_zone){pl_rng_below(&rng, 65), 64, pl_rng_below(&rng, 1000),
-					pl_rng_below(&rng, 3) == 0};
+				z[i] = (struct cln_zone){.live_blocks = pl_rng_below(&rng, 65), .capacity_blocks = 64};
+				z[i].closed_at = pl_rng_below(&rng, 1000);
+				z[i].changed_at = pl_rng_below(&rng, 1000);
+				z[i].death_at = pl_rng_below(&rng, 4) ? pl_rng_below(&rng, 2000) : CLN_NEVER;
+				z[i].candidate = pl_rng_below(&rng, 3) == 0;
 				any |= z[i].candidate && z[i].live_blocks < 64;
 			}
-			uint64_t v = o->victim(z, PL_COUNT(z), 1000);
-			assert_int_equal(v, o->victim(z, PL_COUNT(z), 1000));
+			struct pl_rng again = rng;
+			uint64_t v = o->victim(derived, z, PL_COUNT(z), 1000, &rng);
+			assert_int_equal(v, o->victim(derived, z, PL_COUNT(z), 1000, &again));
 			assert_true(v <= PL_COUNT(z));
 			if (v < PL_COUNT(z))
 				assert_true(z[v].candidate && z[v].live_blocks < z[v].capacity_blocks);
 			else
 				assert_false(any); /* something could have been cleaned */
 		}
-		assert_int_equal(o->victim(NULL, 0, 0), 0);
+		assert_int_equal(o->victim(derived, NULL, 0, 0, &rng), 0);
 	}
 }
 

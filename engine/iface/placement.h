@@ -61,6 +61,10 @@ struct plc_ops {
 	void (*checkpoint)(struct store *s, struct pl_ctx *x, struct anchor *a);
 	void (*anchored)(struct store *s, struct pl_ctx *x);
 	void (*report)(const struct store *s, struct plc_report *out);
+
+	/* Background; NULL: none. */
+	void (*step)(struct store *s, struct pl_ctx *x);
+	bool (*due)(const struct store *s);
 };
 
 /* The contract, function by function (called through s->choice.placement, once a page, never once a key):
@@ -76,6 +80,8 @@ struct plc_ops {
  * where       how to read a loc back.
  * release     the extent of this loc is no longer the newest of its page.
  * checkpoint  after all pages of the epoch are placed, before the first sync: what the anchor has to name.
- * anchored    the anchor is durable: free what only older ones reach, finish home writes. */
+ * anchored    the anchor is durable: free what only older ones reach, finish home writes.
+ * step        a slice of cleaning between two turns of operations: bounded, never waits for the device.
+ * due         a checkpoint would free much. */
 
 #endif

@@ -55,6 +55,7 @@ bool checkpoint_due(const struct store *s)
 	if (s->failed || s->checkpointing)
 		return false;
 	return (s->choice.durability->due && s->choice.durability->due(s)) ||
+	       (s->choice.placement->due && s->choice.placement->due(s)) ||
 	       (s->choice.placement->in_place && s->choice.guard->due && s->choice.guard->due(s));
 }
 

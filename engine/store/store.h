@@ -155,7 +155,8 @@ struct store {
 	uint16_t full_bitmap;
 	uint32_t max_value_bytes, inline_bytes; /* key + value of an inline entry */
 	struct nod_cfg node;
-	uint64_t space_derived[8];
+	uint64_t space_derived[8], cleaning_derived[8];
+	struct pl_rng cleaning_rng;
 	void *space_scratch;
 	uint8_t *image; /* room for one image */
 

@@ -7,10 +7,13 @@
  * Left out: how much there is to move. A zone of cold pages, all but full, is copied once a turn of the ring. */
 #include "engine/iface/cleaning.h"
 
-static uint64_t oldest_victim(const struct cln_zone *zones, uint64_t n, uint64_t now)
+static uint64_t oldest_victim(
+	const uint64_t derived[8], const struct cln_zone *zones, uint64_t n, uint64_t now, struct pl_rng *rng)
 {
 	uint64_t best = n;
+	(void)derived;
 	(void)now;
+	(void)rng;
 	for (uint64_t i = 0; i < n; i++) {
 		if (!zones[i].candidate || zones[i].live_blocks == zones[i].capacity_blocks)
 			continue;

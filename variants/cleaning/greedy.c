@@ -4,10 +4,13 @@
  * Cost: one pass over the zones a victim. Ties go to the lowest index. */
 #include "engine/iface/cleaning.h"
 
-static uint64_t greedy_victim(const struct cln_zone *zones, uint64_t n, uint64_t now)
+static uint64_t greedy_victim(
+	const uint64_t derived[8], const struct cln_zone *zones, uint64_t n, uint64_t now, struct pl_rng *rng)
 {
 	uint64_t best = n;
+	(void)derived;
 	(void)now;
+	(void)rng;
 	for (uint64_t i = 0; i < n; i++)
 		if (zones[i].candidate && zones[i].live_blocks < zones[i].capacity_blocks &&
 			(best == n || zones[i].live_blocks < zones[best].live_blocks))

@@ -600,7 +600,8 @@ static int clean_round(struct store *s, struct pl_ctx *x, struct zones *z, uint6
 {
 	uint64_t ready = emptied(z);
 	while (z->nfree + ready < want && !s->failed) {
-		uint64_t v = s->choice.cleaning->victim(z->zone, z->n, z->written_blocks);
+		uint64_t v = s->choice.cleaning->victim(
+			s->cleaning_derived, z->zone, z->n, z->written_blocks, &s->cleaning_rng);
 		if (v >= z->n)
 			break;
 		if (z->zone[v].live_blocks > movable(s, z) || z->zone[v].live_blocks + s->page_blocks > z->capacity)
