@@ -441,6 +441,7 @@ int kv_format(const struct kv_choice *c, const struct pl_conf *conf, uint64_t se
 		return err;
 	s->seed = seed;
 	s->epoch = 1;
+	s->clock = 1;
 	err = choose_tag(s, x);
 	if (!err)
 		err = c->placement->format(s, x);
@@ -474,6 +475,7 @@ static int recover(struct store *s, struct pl_ctx *x, struct pl_fault *f)
 	if (err)
 		return err;
 	s->epoch = s->anchor.epoch + 1;
+	s->clock = pl_max64(1, s->anchor.clock);
 	s->records = s->anchor.records;
 	s->overflow_pages = s->anchor.overflow_pages;
 	s->last_lsn = s->anchor.cut_lsn;

@@ -23,7 +23,8 @@ struct plc_image {
 	bool cleaning; /* a live image moved by the placement's own cleaning */
 	struct spc_image img;
 	uint8_t generation;
-	const uint8_t *bytes; /* the dense blocks; copied before place returns */
+	/* The dense blocks, page header first: it tells kind, clock and interval (page.h). Copied before place returns. */
+	const uint8_t *bytes;
 };
 
 struct plc_where { /* how to read an image back */

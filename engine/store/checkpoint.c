@@ -87,6 +87,7 @@ int checkpoint_run(struct store *s, struct pl_ctx *x)
 	}
 	if (!err && kv_broken != KV_BREAK_IMAGE_SYNC)
 		err = io_sync(s, x);
+	a.clock = s->clock;
 	if (!err)
 		err = meta_write(s, x, &a, base);
 	if (!err) {

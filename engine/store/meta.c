@@ -7,7 +7,7 @@
  *   0 u32 magic "PLAN"    24 u32 kind        64 u64 records         104 u32 batch crc
  *   4 u32 version         28 u32 flags       72 u64 overflow pages  108 u32 spec bytes (base only)
  *   8 u32 store tag       32 u64 epoch       80 u64 journal head    112 u64 payload bytes, with the spec
- *  12 u32 crc32c          40 u64 cut lsn     88 u64 batch position  120 zero
+ *  12 u32 crc32c          40 u64 cut lsn     88 u64 batch position  120 u64 clock (page.h)
  *  16 u64 sequence        48 u64 log seq.    96 u64 batch entries   128 payload: [spec] [addressing]
  *                         56 u64 log gen.
  *
@@ -104,6 +104,7 @@ static size_t encode(struct store *s, const struct anchor *a, bool base, uint8_t
 	put32(r + 104, a->batch_crc);
 	put32(r + 108, (uint32_t)spec);
 	put64(r + 112, spec + n);
+	put64(r + 120, a->clock);
 	put32(r + 12, crc_of(r, spec + n));
 	return spec + n;
 }
@@ -122,6 +123,7 @@ static void decode(const uint8_t *r, struct anchor *a)
 	a->batch_position = le64(r + 88);
 	a->batch_entries = le64(r + 96);
 	a->batch_crc = le32(r + 104);
+	a->clock = le64(r + 120);
 }
 
 int meta_write(struct store *s, struct pl_ctx *x, struct anchor *a, bool base)

@@ -4,8 +4,14 @@
  *
  *   0  u32 magic "PLPG"      16 u8  kind       20 u16 bitmap of blocks present   32 u64 epoch
  *   4  u32 store tag         17 u8  level      22 u16 zero                       40 u64 lsn
- *   8  u64 page id           18 u8  codec      24 u32 payload bytes              48 zero
- *                            19 u8  generation 28 u32 crc32c
+ *   8  u64 page id           18 u8  codec      24 u32 payload bytes              48 u64 clock
+ *                            19 u8  generation 28 u32 crc32c                     56 u32 interval
+ *                                                                                60 u32 zero
+ *
+ * Clock and interval are the history of a page, for placements that group pages by it. The clock counts the blocks written
+ * for clients' changes since the store was made, from 1; copies by cleaning do not count. In the header: its reading when
+ * the page was last written because of a change, and the estimated interval between such writes (an exponential mean,
+ * blocks; 0: unknown, the page was written once at most). Copies keep both. Zero in pages never written, and in map pages.
  *
  * The crc covers the header (its own field zero) and exactly the blocks in the bitmap, in order. A reader verifies magic
  * and bitmap for plausibility, then the crc, then clears every absent block itself: it never relies on a device for zeros.
@@ -36,7 +42,9 @@ enum {
 	PAGE_AT_PAYLOAD = 24,
 	PAGE_AT_CRC = 28,
 	PAGE_AT_EPOCH = 32,
-	PAGE_AT_LSN = 40
+	PAGE_AT_LSN = 40,
+	PAGE_AT_CLOCK = 48,
+	PAGE_AT_INTERVAL = 56
 };
 
 static inline enum page_kind page_kind(const uint8_t *page)
@@ -50,6 +58,26 @@ static inline uint8_t page_level(const uint8_t *page)
 static inline uint64_t page_id(const uint8_t *page)
 {
 	return le64(page + PAGE_AT_ID);
+}
+
+static inline uint64_t page_clock(const uint8_t *page)
+{
+	return le64(page + PAGE_AT_CLOCK);
+}
+static inline uint32_t page_interval(const uint8_t *page)
+{
+	return le32(page + PAGE_AT_INTERVAL);
+}
+/* The page is written at `now` because of a change. The newest interval counts a quarter, so that a page whose use changes
+ * is known for it after a few writes. */
+static inline void page_note_change(uint8_t *page, uint64_t now)
+{
+	uint64_t last = page_clock(page), old = page_interval(page), since = now - last;
+	if (last && now >= last) {
+		since = since < 1 ? 1 : since > UINT32_MAX ? UINT32_MAX : since;
+		put32(page + PAGE_AT_INTERVAL, (uint32_t)(old ? (3 * old + since + 2) / 4 : since));
+	}
+	put64(page + PAGE_AT_CLOCK, now);
 }
 
 typedef struct {

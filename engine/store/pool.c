@@ -387,6 +387,7 @@ void page_write(struct store *s, struct pl_ctx *x, uint32_t frame)
 	struct frame *f = &s->pool.frame[frame];
 	struct plc_image i;
 	assert(f->state == FRAME_VALID && f->dirty && !f->writing);
+	page_note_change(frame_page(s, frame), s->clock);
 	image_make(s, x, frame, false, s->image, &i);
 	f->dirty = false;
 	s->pool.dirty--;
@@ -398,6 +399,7 @@ void page_write(struct store *s, struct pl_ctx *x, uint32_t frame)
 	if (old.v)
 		s->choice.placement->release(s, f->id, old);
 	s->choice.addressing->changed(s, f->id, ADR_MOVED);
+	s->clock += loc_blocks(loc);
 	s->stats.page_writes++;
 	s->stats.page_write_bytes += (uint64_t)loc_blocks(loc) * s->block_bytes;
 }

@@ -124,6 +124,7 @@ struct anchor {
 	uint64_t batch_entries;
 	uint32_t batch_crc;
 	uint32_t flags;
+	uint64_t clock; /* not less than that of any page it reaches */
 };
 enum {
 	ANCHOR_CLEAN = 1,
@@ -178,6 +179,8 @@ struct store {
 	size_t meta_buf_bytes;
 
 	uint64_t epoch; /* the open one */
+	uint64_t
+		clock; /* blocks written for clients' changes, see page.h; goes on with the anchor's after an opening */
 	uint64_t last_lsn; /* of the last change applied */
 	uint64_t records, overflow_pages;
 	bool failed, opened, replaying, checkpointing, idle, closing;
