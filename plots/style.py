@@ -26,6 +26,7 @@ _TABLE = (
     ("cleaning",   "greedy",      BLUE,      "o",  ""),
     ("cleaning",   "costbenefit", ORANGE,    "s",  "//"),
     ("cleaning",   "deathtime",   GREEN,     "D",  ".."),
+    ("cleaning",   "dchoices",    PURPLE,    "v",  "\\\\"),
     ("structure",  "btree",       BLUE,      "o",  ""),
     ("structure",  "bulk",        ORANGE,    "s",  "//"),
     ("structure",  "lsm",         GREEN,     "^",  ".."),
@@ -45,6 +46,7 @@ WORDS = {
     "slotted": "slotted", "ordinal": "ordinal", "sim_ssd": "simulated SSD", "sim_zns": "simulated zoned SSD",
     "sim_opfs": "simulated OPFS", "file": "file of this machine", "null": "RAM disk",
     "btree": "B+-tree", "redo": "redo log", "dwb": "double-write journal", "costbenefit": "cost-benefit",
+    "deathtime": "death time", "dchoices": "best of d drawn",
 }
 # Where the same name means something else on each axis, or nothing without it.
 _WORDS_OF = {

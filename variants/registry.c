@@ -13,7 +13,7 @@
 #define SPACES(X)     X(spc_raw) X(spc_lz4) X(spc_hole)
 #define ADDRESSINGS(X) X(adr_fixed) X(adr_table)
 #define PLACEMENTS(X) X(plc_inplace) X(plc_shadow) X(plc_zone)
-#define CLEANINGS(X)  X(cln_greedy)
+#define CLEANINGS(X)  X(cln_greedy) X(cln_costbenefit) X(cln_deathtime) X(cln_dchoices)
 #define DURABILITIES(X) X(dur_redo) X(dur_none)
 #define GUARDS(X)     X(grd_none) X(grd_dwb)
 #define DEVICES(X)    X(dev_sim_ssd) X(dev_sim_zns) X(dev_sim_opfs) X(dev_null) X(dev_file)
