@@ -696,6 +696,7 @@ static void device_fails(void **state)
 		"durability=redo device=sim_ssd placement=zone zone.zone_bytes=131072 space=lz4",
 		"durability=redo device=sim_zns sim_zns.zone_bytes=262144", "durability=none guard=dwb device=sim_ssd",
 		"durability=none guard=dwb device=sim_ssd space=hole", "durability=none guard=none device=sim_ssd",
+		"durability=redo guard=pingpong device=sim_ssd space=hole",
 		"durability=none device=sim_ssd placement=zone zone.zone_bytes=131072"};
 	(void)state;
 	for (size_t i = 0; i < PL_COUNT(kinds); i++)

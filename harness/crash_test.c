@@ -65,6 +65,14 @@ static bool journals(const struct kv_choice *c)
 {
 	return is(c->placement->name, "inplace") && is(c->guard->name, "dwb");
 }
+static bool two_slots(const struct kv_choice *c)
+{
+	return is(c->placement->name, "inplace") && is(c->guard->name, "pingpong");
+}
+static bool reuses(const struct kv_choice *c)
+{
+	return moves(c) || two_slots(c);
+}
 /* A zone keeps a prefix of whole blocks: there is no torn block, and nothing valid behind a lost one. */
 static bool tears(const struct kv_choice *c)
 {
@@ -72,14 +80,15 @@ static bool tears(const struct kv_choice *c)
 }
 /* Opening writes where an older anchor reaches: homes, or the rest of a zone. Under shadow it does not: behind an anchor
  * that was not synced there is no log to roll forward, so no page is dirty; a map page changed since it was last written
- * goes to the slot that the two newest anchors leave alone; and the sync before the next anchor covers the one read. */
+ * goes to the slot that the two newest anchors leave alone; and the sync before the next anchor covers the one read.
+ * Nor does it with two slots a page, for the same reasons. */
 static bool opening_overwrites(const struct kv_choice *c)
 {
-	return safe(c) && !is(c->placement->name, "shadow");
+	return safe(c) && !is(c->placement->name, "shadow") && !two_slots(c);
 }
 static bool maps(const struct kv_choice *c)
 {
-	return is(c->addressing->name, "table");
+	return is(c->addressing->name, "table") || two_slots(c);
 }
 
 /* Rules that protect short moments are looked for there. */
@@ -196,10 +205,11 @@ static const struct {
 	{KV_BREAK_IMAGE_SYNC, safe},
 	{KV_BREAK_ANCHOR_SYNC, safe},
 	{KV_BREAK_LOG_SYNC, logs},
-	{KV_BREAK_RELEASE, moves},
+	{KV_BREAK_RELEASE, reuses},
 	{KV_BREAK_HOME_EARLY, journals},
 	{KV_BREAK_HOME_SYNC, journals},
 	{KV_BREAK_JOURNAL_SKIP, journals},
+	{KV_BREAK_SLOT, two_slots},
 	{KV_BREAK_MAP_DELTAS, maps},
 	{KV_BREAK_REPLAY_START, logs},
 	{KV_BREAK_LOG_GENERATION, tears},

@@ -223,7 +223,8 @@ static void page_stays_in_place(struct lab *l)
 	assert_int_equal(kv_checkpoint(l->kv, &l->x), PL_OK);
 	for (uint64_t id = 1; id <= s->max_ids; id++)
 		if (s->directory[id])
-			assert_int_equal(loc_block(store_loc(s, id)), home_block(s, id));
+			assert_int_equal(loc_block(store_loc(s, id)),
+				home_slot_block(s, id, home_slot(s, id, store_loc(s, id))));
 }
 
 static void placement_in_place_never_moves_a_page(void **state)

@@ -15,7 +15,7 @@
 #define PLACEMENTS(X) X(plc_inplace) X(plc_shadow) X(plc_zone)
 #define CLEANINGS(X)  X(cln_greedy) X(cln_costbenefit) X(cln_deathtime) X(cln_dchoices)
 #define DURABILITIES(X) X(dur_redo) X(dur_none)
-#define GUARDS(X)     X(grd_none) X(grd_dwb)
+#define GUARDS(X)     X(grd_none) X(grd_dwb) X(grd_pingpong)
 #define DEVICES(X)    X(dev_sim_ssd) X(dev_sim_zns) X(dev_sim_opfs) X(dev_null) X(dev_file)
 /* clang-format on */
 

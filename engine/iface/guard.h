@@ -13,6 +13,7 @@ struct grd_ops {
 	const char *unavailable;
 	const struct pl_opt *opts;
 	bool unsafe; /* a crash loses the store: a lower bound, labelled so */
+	bool two_slots; /* a page owns two places; the addressing keeps which one is current */
 
 	/* Blocks of journal the guard wants on a device of so many blocks (0: none). */
 	uint64_t (*journal_blocks)(const struct store *s, uint64_t device_blocks);
@@ -26,6 +27,8 @@ struct grd_ops {
 	pl_loc (*place)(struct store *s, struct pl_ctx *x, const struct plc_image *i);
 	void (*flush)(struct store *s, struct pl_ctx *x);
 	struct plc_where (*where)(const struct store *s, uint64_t id, pl_loc loc);
+	/* The image at loc is no longer its page's newest. NULL: nothing to do. */
+	void (*release)(struct store *s, uint64_t id, pl_loc loc);
 	void (*checkpoint)(struct store *s, struct pl_ctx *x, struct anchor *a);
 	void (*anchored)(struct store *s, struct pl_ctx *x);
 	bool (*due)(const struct store *s); /* a checkpoint would free much */

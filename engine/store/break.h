@@ -12,6 +12,7 @@
 	X(HOME_EARLY, "images go home before the anchor that names their batch is durable")                            \
 	X(HOME_SYNC, "the journal of a batch is reused at once, before its home writes are synced")                    \
 	X(JOURNAL_SKIP, "dirty pages go straight home, without the journal")                                           \
+	X(SLOT, "a page goes to the one of its two slots that the anchor reaches")                                     \
 	X(MAP_DELTAS, "an anchor leaves out some of its map deltas")                                                   \
 	X(REPLAY_START, "replay begins one flush too late")                                                            \
 	X(LOG_GENERATION, "the log continues under its old generation after a recovery")                               \

@@ -297,13 +297,31 @@ bool checkpoint_due(const struct store *s);
 struct home;
 int home_open(struct store *s, struct home **out);
 void home_close(struct home *h);
+/* Places of a page: one, or two side by side. */
+static inline uint32_t home_slots(const struct store *s)
+{
+	return s->choice.guard->two_slots ? 2 : 1;
+}
+static inline uint64_t home_slot_block(const struct store *s, uint64_t id, uint32_t slot)
+{
+	return s->layout.data_start + ((id - 1) * home_slots(s) + slot) * s->page_blocks;
+}
 static inline uint64_t home_block(const struct store *s, uint64_t id)
 {
-	return s->layout.data_start + (id - 1) * s->page_blocks;
+	return home_slot_block(s, id, 0);
+}
+/* The place of its page that a loc names. */
+static inline uint32_t home_slot(const struct store *s, uint64_t id, pl_loc loc)
+{
+	return loc_block(loc) != home_block(s, id);
 }
 /* Write an image to the blocks of its page at their home offsets and punch blocks that its previous image had. The
  * bytes are copied; frame (or POOL_NONE) is told. */
 void home_write(struct store *s, struct pl_ctx *x, struct home *h, const struct plc_image *i);
+/* The same to one of two places, without punching; and punch what a place may hold beside these blocks (0: in one
+ * request). To be drained before the place is written again. */
+void home_write_slot(struct store *s, struct pl_ctx *x, struct home *h, uint32_t slot, const struct plc_image *i);
+void home_trim(struct store *s, struct pl_ctx *x, struct home *h, uint64_t id, uint32_t slot, uint16_t keep);
 /* How to read it back; blocks of an unknown image are all read. */
 struct plc_where home_where(const struct store *s, uint64_t id, pl_loc loc);
 

@@ -3,7 +3,11 @@
  *   | meta half 0 | meta half 1 | log | journal | slot of page 1 | slot of page 2 | ...      slot = page_bytes
  *
  * Every page owns a whole slot; blocks that its image does not need are punched, so a page that shrinks or grows never
- * moves. The two debts of overwriting, torn pages and the atomicity of a checkpoint, are the guard's to pay.
+ * moves. The two debts of overwriting, torn pages and the atomicity of a checkpoint, are the guard's to pay. A guard with
+ * two slots a page (pingpong) pays them with address space: slots of page 1, slots of page 2 ...
+ *
+ * The account is of addresses: a page's slots are its own, so what its image leaves of them is dead to others, although a
+ * device that trims holds no data there (`stored_bytes` says what it holds). capacity = slots of all pages.
  * Conventional devices only. Cost: none of its own; space for a page's largest image is always there. */
 #include "engine/store/store.h"
 
@@ -24,10 +28,11 @@ static int inplace_open(struct store *s, struct pl_fault *f)
 	uint64_t log = s->choice.durability->log_blocks(s);
 	uint64_t journal = guard(s)->journal_blocks(s, total);
 	uint64_t meta = 0, left = total > log + journal ? total - log - journal : 0;
-	for (s->max_ids = left / s->page_blocks; s->max_ids; s->max_ids -= s->max_ids / 256 + 1) {
-		size_t base = s->max_ids / 64 * 8 + 64;
+	uint32_t slots = home_slots(s), own_blocks = s->page_blocks * slots;
+	for (s->max_ids = left / own_blocks; s->max_ids; s->max_ids -= s->max_ids / 256 + 1) {
+		size_t base = (s->max_ids / 64 * 8 + 8) * slots + 56;
 		meta = 2 * pl_div_up(base + strlen(s->spec) + 256, s->block_bytes) + 8 * 9 + 32;
-		if (2 * meta + s->max_ids * s->page_blocks <= left)
+		if (2 * meta + s->max_ids * own_blocks <= left)
 			break;
 	}
 	if (s->max_ids < 16 || s->max_ids > UINT32_MAX - 1)
@@ -46,7 +51,7 @@ static int inplace_open(struct store *s, struct pl_fault *f)
 	l->journal_start = l->log_start + log;
 	l->journal_blocks = journal;
 	l->data_start = l->journal_start + journal;
-	l->data_blocks = s->max_ids * s->page_blocks;
+	l->data_blocks = s->max_ids * own_blocks;
 	return PL_OK;
 }
 
@@ -119,9 +124,8 @@ static struct plc_where inplace_where(const struct store *s, uint64_t id, pl_loc
 
 static void inplace_release(struct store *s, uint64_t id, pl_loc loc)
 {
-	(void)s;
-	(void)id;
-	(void)loc;
+	if (guard(s)->release)
+		guard(s)->release(s, id, loc);
 }
 
 static void inplace_checkpoint(struct store *s, struct pl_ctx *x, struct anchor *a)
@@ -136,7 +140,7 @@ static void inplace_anchored(struct store *s, struct pl_ctx *x)
 
 static void inplace_report(const struct store *s, struct plc_report *r)
 {
-	uint64_t pages = 0;
+	uint64_t pages = 0, own_blocks = (uint64_t)s->page_blocks * home_slots(s);
 	memset(r, 0, sizeof *r);
 	for (uint64_t id = 1; id <= s->max_ids; id++)
 		if (s->directory[id]) {
@@ -145,8 +149,8 @@ static void inplace_report(const struct store *s, struct plc_report *r)
 			r->live_blocks += loc.v ? loc_blocks(loc) : s->page_blocks;
 		}
 	r->capacity_blocks = s->layout.data_blocks;
-	r->dead_blocks = pages * s->page_blocks - r->live_blocks; /* holes: not usable by others */
-	r->reserved_blocks = s->ndeferred_ids * s->page_blocks;
+	r->dead_blocks = pages * own_blocks - r->live_blocks; /* holes and second slots: not usable by others */
+	r->reserved_blocks = s->ndeferred_ids * own_blocks;
 	r->free_blocks = r->capacity_blocks - r->live_blocks - r->dead_blocks - r->reserved_blocks;
 }
 
