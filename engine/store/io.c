@@ -60,13 +60,6 @@ static void io_give(struct store *s, struct io *io)
 	s->io_free = io;
 }
 
-static const char *op_name(enum dev_op op)
-{
-	static const char *const names[DEV_OPS] = {
-		"read", "write", "append", "punch", "sync", "zone reset", "zone finish", "zone open", "zone close"};
-	return names[op];
-}
-
 static void completed(struct store *s, struct pl_ctx *x, struct io *io)
 {
 	struct dev_req *r = &io->r;
@@ -74,7 +67,7 @@ static void completed(struct store *s, struct pl_ctx *x, struct io *io)
 		(void)store_fail(s,
 			"%s of %" PRIu32 " blocks at block %" PRIu64
 			" failed: %s; reopen the store to continue from what is durable",
-			op_name(r->op), r->blocks, r->block, pl_err_text(r->status));
+			dev_op_name[r->op], r->blocks, r->block, pl_err_text(r->status));
 	if (io->done)
 		io->done(s, x, io);
 	io_give(s, io);
