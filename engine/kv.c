@@ -263,6 +263,14 @@ static int limit_values(struct store *s, struct pl_fault *f)
 	return PL_OK;
 }
 
+static bool changeable(const struct plc_ops *placement, const char *option)
+{
+	for (const char *const *c = placement->changeable; c && *c; c++)
+		if (strcmp(*c, option) == 0)
+			return true;
+	return false;
+}
+
 /* What a base must agree with when the store is opened again. */
 static int write_spec(struct store *s)
 {
@@ -290,6 +298,8 @@ static int write_spec(struct store *s)
 	for (size_t i = 0; i < PL_COUNT(own); i++)
 		for (const struct pl_opt *o = own[i]; o && o->name; o++) {
 			char key[128];
+			if (!i && changeable(s->choice.placement, o->name))
+				continue;
 			(void)snprintf(key, sizeof key, "%s.%s", prefix[i], o->name);
 			n += (size_t)snprintf(s->spec + n, room - n, "%s=%s\n", key, pl_conf_str(s->conf, key));
 		}

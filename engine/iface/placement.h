@@ -41,6 +41,7 @@ struct plc_ops {
 	const char *name, *summary;
 	const char *unavailable;
 	const struct pl_opt *opts;
+	const char *const *changeable; /* options that may differ at another opening, NULL-ended; NULL: none may */
 	bool in_place;
 	bool appends; /* writes only at the ends of zones, which are cleaned: sequential devices will do, `cleaning` applies */
 

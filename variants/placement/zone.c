@@ -4,26 +4,32 @@
  * On a conventional device:  | meta half 0 | meta half 1 | log | data zone 0 | data zone 1 | ...
  * On a zoned device:         zones 0, 1: meta halves; then the log's zones, one segment each; then data zones.
  *
- * Two streams, each with one open zone: images that the engine writes, and live images that cleaning moves. An extent
- * never crosses a zone's end; the rest of a zone that is too short is dead. One write in flight per zone.
+ * Streams, each with one open zone: `open_zones` for images that the engine writes, told apart as `streams` says
+ * (zone_class.c), and by default one for live images that cleaning moves. An extent never crosses a zone's end; the rest of
+ * a zone that is too short is dead. One write in flight per zone.
  *
  * Invariants:
  *  1. live[z] = blocks of zone z that some page's newest loc covers; owner[b] = the page whose image begins at b.
  *  2. A zone without live blocks is reset only right after an anchor: then no durable anchor reaches into it.
- *  3. Free zones cover what dirty pages and map pages will need, and two zones for cleaning: reserve refuses else.
+ *  3. Free zones cover what dirty pages and map pages will need, and `spare` zones for cleaning, whichever streams
+ *     the images take (zone_room.c): reserve refuses else.
  *  4. live + dead + free + reserved = capacity.
  *
  * Cleaning: the victim (axis `cleaning`) is emptied image by image, resident ones from their frame, others read in
  * batches; the map is updated with the next anchor, after which the zone is free. Cleaning runs when a reservation finds
  * too little room, several victims to an anchor, and lets nobody in between: its time shows in the latencies.
- * After opening, two partly written zones go on as the streams' open zones, those with the most room; others count as full.
- * Left out: more open zones, streams by temperature, cleaning ahead of need. */
+ * After opening, partly written zones go on as the streams' open zones, those with the most room; others count as full. How
+ * old their images are is not known then: their times of change are 0, of death never.
+ * Left out: cleaning ahead of need. */
 #include "variants/placement/zone.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char *const zone_classes[] = {"one", "level", "temperature", "death", NULL};
+static const char *const zone_survivors[] = {"apart", "mixed", "stream", NULL};
 
 static const struct pl_opt zone_opts[] = {
 	{.name = "zone_bytes",
@@ -48,22 +54,59 @@ static const struct pl_opt zone_opts[] = {
 		.type = PL_OPT_BOOL,
 		.value = "1",
 		.help = "tell a conventional device when a zone becomes free"},
+	{.name = "streams",
+		.type = PL_OPT_ENUM,
+		.value = "one",
+		.choices = zone_classes,
+		.help = "what images of an open zone have in common: nothing, level, interval or time of death"},
+	{.name = "open_zones",
+		.type = PL_OPT_U64,
+		.value = "1",
+		.min = 1,
+		.max = ZONE_STREAMS_MAX,
+		.help = "zones that clients' images are written to at a time"},
+	{.name = "survivors",
+		.type = PL_OPT_ENUM,
+		.value = "apart",
+		.choices = zone_survivors,
+		.help = "where cleaning copies to: a zone of its own, the clients' zones, or zones of its own by "
+			"stream"},
 	{0},
 };
 
-/* Kept back for deletes and for rolling forward: at least one of them at a time, however small the zones. */
-static uint64_t urgent_blocks(const struct store *s, const struct zones *z)
+/* They may be others when a store is opened again. */
+static const char *const zone_changeable[] = {"streams", "open_zones", "survivors", NULL};
+
+static uint32_t enum_of(const struct store *s, const char *key, const char *const *names)
 {
-	return pl_max64(zone_useful(s, z), 16u * (uint64_t)s->page_blocks);
+	uint32_t k = 0;
+	while (names[k] && strcmp(names[k], pl_conf_str(s->conf, key)) != 0)
+		k++;
+	return k;
 }
 
-/* Greatest number of live blocks: cleaning always finds enough dead ones below it. */
-static uint64_t live_limit(const struct store *s, const struct zones *z)
+static int read_options(struct store *s, struct zones *z, struct pl_fault *f)
 {
-	uint64_t keep = (ZONE_KEEP + 2) * zone_useful(s, z) + urgent_blocks(s, z) + 2 * zone_map_reserve(s),
-		 all = z->n * zone_useful(s, z);
-	uint64_t by_share = all * pl_conf_u64(s->conf, "zone.fill_permille") / 1000;
-	return pl_min64(all > keep ? all - keep : 0, by_share);
+	uint32_t open = (uint32_t)pl_conf_u64(s->conf, "zone.open_zones");
+	z->classes = (enum zone_classes)enum_of(s, "zone.streams", zone_classes);
+	z->survivors = (enum zone_survivors)enum_of(s, "zone.survivors", zone_survivors);
+	if (z->classes == ZONE_LEVEL && open != 1 && open != 3)
+		return pl_fault_set(f, PL_INVALID,
+			"zone.open_zones: %u zones for zone.streams=level, which has three levels: say 3, or nothing",
+			open);
+	if (z->classes >= ZONE_TEMPERATURE && open < 2)
+		return pl_fault_set(f, PL_INVALID,
+			"zone.streams=%s with one open zone is zone.streams=one: let zone.open_zones be 2 or more",
+			zone_classes[z->classes]);
+	z->users = z->classes == ZONE_LEVEL ? 3 : open;
+	uint32_t own = z->survivors == ZONE_APART ? 1 : z->survivors == ZONE_STREAM ? z->users : 0;
+	z->streams = z->users + own;
+	if (z->streams > ZONE_STREAMS_MAX)
+		return pl_fault_set(f, PL_INVALID,
+			"zone.open_zones: %u zones for clients' images and %u for survivors make %u; there may be %u",
+			z->users, z->streams - z->users, z->streams, ZONE_STREAMS_MAX);
+	z->spare = z->survivors == ZONE_STREAM ? z->users + 1 : 2;
+	return PL_OK;
 }
 
 static int lay_out_sequential(struct store *s, struct zones *z, struct pl_fault *f)
@@ -72,12 +115,12 @@ static int lay_out_sequential(struct store *s, struct zones *z, struct pl_fault 
 	struct layout *l = &s->layout;
 	uint64_t log = s->choice.durability->log_blocks(s);
 	l->log_segments = log ? pl_max64(3, pl_div_up(log, c->zone_capacity)) : 0;
-	uint64_t roles = 2 + l->log_segments, active = 2 + (log ? 3 : 0) + 2;
+	uint64_t roles = 2 + l->log_segments, active = 2 + (log ? 3u : 0u) + z->streams;
 	if ((c->max_active && c->max_active < active) || (c->max_open && c->max_open < active))
 		return pl_fault_set(f, PL_INVALID,
-			"the device allows %u open and %u active zones; 2 for meta, %u for the log and 2 for data make "
-			"%" PRIu64,
-			c->max_open, c->max_active, log ? 3 : 0, active);
+			"the device allows %u open and %u active zones; 2 for meta, %u for the log, %u for clients' "
+			"images and %u for survivors make %" PRIu64,
+			c->max_open, c->max_active, log ? 3u : 0u, z->users, z->streams - z->users, active);
 	l->meta_blocks = c->zone_capacity;
 	l->meta_start[1] = c->zone_blocks;
 	l->log_start = 2 * c->zone_blocks;
@@ -115,12 +158,13 @@ static int zone_open(struct store *s, struct pl_fault *f)
 	s->placement = z;
 	if (!z)
 		return pl_fault_set(f, PL_NOMEM, "no memory for zones");
-	if (s->dev->caps.sequential) {
-		int err = lay_out_sequential(s, z, f);
-		if (err)
-			return err;
-	} else
+	int err = read_options(s, z, f);
+	if (!err && s->dev->caps.sequential)
+		err = lay_out_sequential(s, z, f);
+	else if (!err)
 		lay_out_conventional(s, z);
+	if (err)
+		return err;
 	s->layout.data_blocks = z->n * z->stride;
 	if (z->capacity < 2 * s->page_blocks)
 		return pl_fault_set(f, PL_INVALID, "a zone of %" PRIu64 " blocks holds less than two pages of %u",
@@ -130,26 +174,31 @@ static int zone_open(struct store *s, struct pl_fault *f)
 	uint64_t least = !sp->wants_compact ? s->page_blocks : sp->codec == SPC_CODEC_LZ4 ? s->page_blocks / 2 : 1;
 	s->max_ids = pl_min64(z->n * z->capacity / least, ZONE_MAP_OWNER - 1);
 	uint64_t maps = 2 * pl_div_up(s->max_ids, (s->page_bytes - PL_PAGE_HEADER) / 8) * s->page_blocks;
-	if (z->n < ZONE_KEEP + 6 ||
-		z->n * zone_useful(s, z) < (ZONE_KEEP + 4) * zone_useful(s, z) + maps + 16 * s->page_blocks)
+	uint32_t least_zones = z->spare + zone_partly(z) + 4;
+	if (z->n < least_zones ||
+		z->n * zone_useful(s, z) < (least_zones - 2) * zone_useful(s, z) + maps + 16 * s->page_blocks)
 		return pl_fault_set(f, PL_FULL,
 			"device too small: %" PRIu64 " data zones of %" PRIu64
-			" blocks, of which %u are kept for cleaning, 3 for open zones and %" PRIu64
+			" blocks, of which %u are kept for cleaning, %u for open zones and %" PRIu64
 			" blocks for the map; at least %u zones are needed: enlarge device_bytes or make zones smaller",
-			z->n, z->capacity, ZONE_KEEP, maps, ZONE_KEEP + 6);
+			z->n, z->capacity, z->spare, zone_partly(z) + 1, maps, least_zones);
 	z->zone = calloc(z->n, sizeof *z->zone);
+	z->deaths = calloc(z->n, sizeof *z->deaths);
 	z->state = calloc(z->n, 1);
 	z->owner = calloc(z->n * z->stride, sizeof *z->owner);
 	z->scratch = calloc(z->n, sizeof *z->scratch);
 	z->buffer = aligned_alloc(4096, (size_t)ZONE_READ_BATCH * ((s->page_bytes + 4095u) & ~4095u));
 	uint32_t buffer =
 		(uint32_t)pl_min64(pl_conf_u64(s->conf, "zone.write_bytes") / s->block_bytes, z->capacity / 2);
-	if (!z->zone || !z->state || !z->owner || !z->scratch || !z->buffer ||
-		gather_open(&z->user.gather, s, buffer) || gather_open(&z->clean.gather, s, buffer))
+	bool memory = z->zone && z->deaths && z->state && z->owner && z->scratch && z->buffer;
+	for (uint32_t k = 0; memory && k < z->streams; k++) {
+		memory = !gather_open(&z->stream[k].gather, s, buffer);
+		z->stream[k].zone = ZONE_NONE;
+	}
+	if (!memory)
 		return pl_fault_set(f, PL_NOMEM, "no memory for %" PRIu64 " zones", z->n);
 	for (uint64_t i = 0; i < z->n; i++)
-		z->zone[i].capacity_blocks = z->capacity;
-	z->user.zone = z->clean.zone = ZONE_NONE;
+		z->zone[i] = (struct cln_zone){.capacity_blocks = z->capacity, .death_at = CLN_NEVER};
 	z->nfree = z->n;
 	return PL_OK;
 }
@@ -159,9 +208,10 @@ static void zone_close(struct store *s)
 	struct zones *z = s->placement;
 	if (!z)
 		return;
-	gather_close(&z->user.gather);
-	gather_close(&z->clean.gather);
+	for (uint32_t k = 0; k < z->streams; k++)
+		gather_close(&z->stream[k].gather);
 	free(z->zone);
+	free(z->deaths);
 	free(z->state);
 	free(z->owner);
 	free(z->scratch);
@@ -238,7 +288,6 @@ static int recover_zone(struct store *s, struct pl_ctx *x, struct zones *z, uint
 static int zone_recover(struct store *s, struct pl_ctx *x)
 {
 	struct zones *z = s->placement;
-	struct zone_stream *const streams[] = {&z->user, &z->clean};
 	uint64_t *next = z->scratch; /* scratch: one entry a zone */
 	for (uint64_t i = 0; i < z->n; i++) {
 		next[i] = zone_start(s, z, i) + z->capacity;
@@ -246,7 +295,7 @@ static int zone_recover(struct store *s, struct pl_ctx *x)
 		if (err)
 			return err;
 	}
-	for (size_t t = 0; t < PL_COUNT(streams); t++) {
+	for (uint32_t t = 0; t < z->streams; t++) {
 		uint64_t best = ZONE_NONE, most = s->page_blocks - 1;
 		for (uint64_t i = 0; i < z->n; i++) {
 			uint64_t left = zone_start(s, z, i) + z->capacity - next[i];
@@ -256,7 +305,7 @@ static int zone_recover(struct store *s, struct pl_ctx *x)
 			}
 		}
 		if (best != ZONE_NONE)
-			zone_stream_continue(s, z, streams[t], best, next[best]);
+			zone_stream_continue(s, z, &z->stream[t], best, next[best]);
 	}
 	int err = PL_OK;
 	for (uint64_t i = 0; i < z->n && !err; i++) /* give back what the others hold open */
@@ -277,14 +326,14 @@ static pl_loc zone_place(struct store *s, struct pl_ctx *x, const struct plc_ima
 		assert(z->reserved);
 		z->reserved--;
 	}
-	return zone_append(s, x, z, &z->user, i, map ? ZONE_MAP_OWNER | (uint32_t)i->id.v : (uint32_t)i->id.v);
+	return zone_append(s, x, z, i, map ? ZONE_MAP_OWNER | (uint32_t)i->id.v : (uint32_t)i->id.v, false);
 }
 
 static void zone_flush(struct store *s, struct pl_ctx *x)
 {
 	struct zones *z = s->placement;
-	gather_flush(s, x, &z->user.gather);
-	gather_flush(s, x, &z->clean.gather);
+	for (uint32_t k = 0; k < z->streams; k++)
+		gather_flush(s, x, &z->stream[k].gather);
 }
 
 static struct plc_where zone_where(const struct store *s, uint64_t id, pl_loc loc)
@@ -301,59 +350,17 @@ static void zone_anchored(struct store *s, struct pl_ctx *x)
 	io_drain(s, x);
 }
 
-/* --- room --------------------------------------------------------------------------------------------------------- */
-
-bool zone_enough(const struct store *s, const struct zones *z, uint64_t pages, uint64_t spare_zones)
-{
-	uint64_t left = zone_stream_left(&z->user), slack = s->page_blocks - 1;
-	uint64_t have = z->nfree * zone_useful(s, z) + (left > slack ? left - slack : 0);
-	return have >= (z->reserved + pages) * s->page_blocks + zone_map_reserve(s) + spare_zones * z->capacity;
-}
-
-bool zone_below_limit(const struct store *s, const struct zones *z, uint64_t pages, bool urgent)
-{
-	uint64_t limit = live_limit(s, z) + (urgent ? urgent_blocks(s, z) : 0);
-	return z->live_blocks + (z->reserved + pages) * s->page_blocks <= limit;
-}
-
-static bool zone_reserve(struct store *s, uint32_t pages, bool urgent)
-{
-	struct zones *z = s->placement;
-	if (!zone_below_limit(s, z, pages, urgent) || !zone_enough(s, z, pages, ZONE_KEEP))
-		return false;
-	z->reserved += pages;
-	return true;
-}
-
-static void zone_unreserve(struct store *s, uint32_t pages)
-{
-	struct zones *z = s->placement;
-	assert(z->reserved >= pages);
-	z->reserved -= pages;
-}
-
 static void zone_checkpoint(struct store *s, struct pl_ctx *x, struct anchor *a)
 {
 	(void)a;
 	zone_flush(s, x);
 }
 
-static void zone_report(const struct store *s, struct plc_report *r)
-{
-	const struct zones *z = s->placement;
-	uint64_t unwritten = z->nfree * z->capacity + zone_stream_left(&z->user) + zone_stream_left(&z->clean);
-	uint64_t keep = z->reserved * (uint64_t)s->page_blocks + zone_map_reserve(s) + ZONE_KEEP * z->capacity;
-	r->capacity_blocks = z->n * z->capacity;
-	r->live_blocks = z->live_blocks;
-	r->reserved_blocks = pl_min64(unwritten, keep);
-	r->free_blocks = unwritten - r->reserved_blocks;
-	r->dead_blocks = r->capacity_blocks - r->live_blocks - unwritten;
-}
-
 const struct plc_ops plc_zone = {
 	.name = "zone",
 	.summary = "append to zones, cleaned later",
 	.opts = zone_opts,
+	.changeable = zone_changeable,
 	.appends = true,
 	.open = zone_open,
 	.close = zone_close,

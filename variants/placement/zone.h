@@ -1,33 +1,63 @@
-/* zone.h - what the files of placement=zone share: zones, their streams, the account of room. zone.c lays out, opens and
- * reserves, zone_stream.c appends and frees, zone_clean.c moves what lives. See the head of zone.c. */
+/* zone.h - what the files of placement=zone share: zones, their streams, the account of room.
+ *
+ *   zone.c         options, layout, opening, recovery; the ops table. Its head tells how all of it works
+ *   zone_room.c    what is free, what is promised, what may be moved; reservations and the report
+ *   zone_class.c   which stream an image goes to
+ *   zone_stream.c  appending, opening and closing zones, freeing them
+ *   zone_clean.c   victims, moving what lives, making room */
 #ifndef PL_VARIANTS_ZONE_H
 #define PL_VARIANTS_ZONE_H
 
 #include "engine/store/store.h"
 
 #define ZONE_READ_BATCH 32u
-#define ZONE_KEEP 2u /* for cleaning itself */
+#define ZONE_STREAMS_MAX 16u
 #define ZONE_MAP_OWNER 0x80000000u
+#define ZONE_NONE UINT64_MAX
+#define ZONE_INTERVALS 128u /* classes of intervals: four to an octave */
 
 enum zone_state { ZONE_FREE, ZONE_OPEN, ZONE_FULL, ZONE_BAD };
+enum zone_classes { ZONE_ONE, ZONE_LEVEL, ZONE_TEMPERATURE, ZONE_DEATH };
+enum zone_survivors { ZONE_APART, ZONE_MIXED, ZONE_STREAM };
 
 struct zone_stream {
 	struct gather gather;
 	uint64_t zone; /* or ZONE_NONE */
 	uint64_t end; /* first block behind the zone's capacity */
+	uint64_t death_at; /* streams by death: images that will die about then are meant for the open zone */
 };
-#define ZONE_NONE UINT64_MAX
+
+/* Intervals of the pages that clients changed lately. */
+struct zone_intervals {
+	uint32_t count[ZONE_INTERVALS];
+	uint32_t total, fresh; /* fresh: since the classes were made */
+	uint8_t class_of[ZONE_INTERVALS];
+	uint64_t middle[ZONE_STREAMS_MAX]; /* of each class, blocks */
+};
+
+struct zone_deaths { /* of the images placed in a zone that have a history */
+	uint64_t sum, count;
+};
 
 struct zones {
 	struct cln_zone *zone; /* live, capacity, closed_at; candidate = full */
+	struct zone_deaths *deaths;
 	uint8_t *state;
 	uint32_t *owner; /* page id (or ZONE_MAP_OWNER | index) whose image begins at this data block; 0: none */
 	uint64_t n, stride, capacity;
 	uint64_t nfree, next_free;
-	uint64_t live_blocks, written_blocks;
+	uint64_t live_blocks;
 	uint32_t reserved; /* pages */
-	struct zone_stream user, clean;
-	uint64_t *scratch; /* scratch: one entry a zone */
+	uint32_t spare; /* zones kept for cleaning */
+
+	enum zone_classes classes;
+	enum zone_survivors survivors;
+	struct zone_stream stream[ZONE_STREAMS_MAX]; /* the clients', then the survivors' own */
+	uint32_t users, streams; /* the clients'; all */
+	uint32_t turn[2]; /* the stream of clients' images, of copies, whose buffer is being filled */
+	struct zone_intervals intervals;
+
+	uint64_t *scratch; /* one entry a zone */
 	uint8_t *buffer;
 };
 
@@ -57,18 +87,38 @@ static inline uint64_t zone_stream_left(const struct zone_stream *t)
 	return t->zone == ZONE_NONE ? 0 : t->end - t->gather.next;
 }
 
-/* ---- zone.c: room ---- */
+/* Zones that may be partly written, and then those that clients' images may leave so beside the one that counts. */
+static inline uint32_t zone_partly(const struct zones *z)
+{
+	return (z->streams < 2 ? 2 : z->streams) + z->users - 1;
+}
+
+/* ---- zone_room.c ---- */
 
 /* Do free blocks cover what is reserved, `pages` more, the map, and so many zones beside them? */
 bool zone_enough(const struct store *s, const struct zones *z, uint64_t pages, uint64_t spare_zones);
 /* Would live blocks stay below their limit with `pages` more? */
 bool zone_below_limit(const struct store *s, const struct zones *z, uint64_t pages, bool urgent);
+/* Blocks that cleaning may move before the next anchor, without touching what dirty pages and the map will need. */
+uint64_t zone_movable(const struct store *s, const struct zones *z);
+bool zone_reserve(struct store *s, uint32_t pages, bool urgent);
+void zone_unreserve(struct store *s, uint32_t pages);
+void zone_report(const struct store *s, struct plc_report *r);
+
+/* ---- zone_class.c ---- */
+
+/* The stream for an image of n blocks; copy: cleaning moves it. */
+struct zone_stream *zone_choose(struct store *s, struct zones *z, const struct plc_image *i, uint32_t n, bool copy);
+/* The stream has got an empty zone. */
+void zone_class_opened(const struct store *s, struct zones *z, struct zone_stream *t);
+/* When the image with this header will have died, by the clock; CLN_NEVER: nothing is known. */
+uint64_t zone_death(const uint8_t *header, uint64_t now);
 
 /* ---- zone_stream.c ---- */
 
-/* Give an image an extent in the stream's open zone, or in the next free one. */
-pl_loc zone_append(struct store *s, struct pl_ctx *x, struct zones *z, struct zone_stream *t, const struct plc_image *i,
-	uint32_t owner);
+/* Give an image an extent in the open zone of its stream, or in the next free one. */
+pl_loc zone_append(
+	struct store *s, struct pl_ctx *x, struct zones *z, const struct plc_image *i, uint32_t owner, bool copy);
 /* Let the stream go on at block `next` of a zone that is partly written. */
 void zone_stream_continue(struct store *s, struct zones *z, struct zone_stream *t, uint64_t i, uint64_t next);
 /* Right after an anchor: full zones without live blocks become free. */

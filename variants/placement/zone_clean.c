@@ -10,7 +10,7 @@ static void move(struct store *s, struct pl_ctx *x, struct zones *z, uint32_t ow
 	i->frame = POOL_NONE;
 	i->cleaning = true;
 	i->tag = DEV_TAG_CLEAN;
-	pl_loc loc = zone_append(s, x, z, &z->clean, i, owner);
+	pl_loc loc = zone_append(s, x, z, i, owner, true);
 	if (s->failed)
 		return;
 	if (map)
@@ -97,16 +97,6 @@ static void clean_zone(struct store *s, struct pl_ctx *x, struct zones *z, uint6
 	s->stats.cleaned_zones++;
 }
 
-/* Blocks that cleaning may move before the next anchor, without touching what dirty pages and the map will need. */
-static uint64_t movable(const struct store *s, const struct zones *z)
-{
-	uint64_t slack = s->page_blocks - 1, left = zone_stream_left(&z->user), own = zone_stream_left(&z->clean);
-	uint64_t promised = z->reserved * (uint64_t)s->page_blocks + zone_map_reserve(s);
-	uint64_t usable = left > slack ? left - slack : 0;
-	uint64_t zones = promised > usable ? pl_div_up(promised - usable, zone_useful(s, z)) : 0;
-	return (own > slack ? own - slack : 0) + (z->nfree > zones ? (z->nfree - zones) * zone_useful(s, z) : 0);
-}
-
 /* Zones that the next anchor will free. */
 static uint64_t emptied(const struct zones *z)
 {
@@ -121,11 +111,11 @@ static int clean_round(struct store *s, struct pl_ctx *x, struct zones *z, uint6
 {
 	uint64_t ready = emptied(z);
 	while (z->nfree + ready < want && !s->failed) {
-		uint64_t v = s->choice.cleaning->victim(
-			s->cleaning_derived, z->zone, z->n, z->written_blocks, &s->cleaning_rng);
+		uint64_t v = s->choice.cleaning->victim(s->cleaning_derived, z->zone, z->n, s->clock, &s->cleaning_rng);
 		if (v >= z->n)
 			break;
-		if (z->zone[v].live_blocks > movable(s, z) || z->zone[v].live_blocks + s->page_blocks > z->capacity)
+		if (z->zone[v].live_blocks > zone_movable(s, z) ||
+			z->zone[v].live_blocks + s->page_blocks > z->capacity)
 			break;
 		z->zone[v].candidate = false;
 		clean_zone(s, x, z, v);
@@ -149,16 +139,16 @@ int zone_make_room(struct store *s, struct pl_ctx *x, uint32_t pages, bool urgen
 			if (err || !zone_below_limit(s, z, pages, urgent))
 				return err ? err : PL_FULL;
 		}
-		if (zone_enough(s, z, pages, ZONE_KEEP))
+		if (zone_enough(s, z, pages, z->spare))
 			return PL_OK;
 		uint64_t needed =
 			((z->reserved + (uint64_t)pages) * s->page_blocks + zone_map_reserve(s)) / zone_useful(s, z) +
-			ZONE_KEEP + 2;
+			z->spare + 2 + z->users - 1;
 		uint64_t before = z->nfree, moved = s->stats.cleaned_zones;
 		int err = clean_round(s, x, z, needed + batch);
 		if (err)
 			return err;
-		if (z->nfree <= before && moved == s->stats.cleaned_zones && !zone_enough(s, z, pages, ZONE_KEEP))
+		if (z->nfree <= before && moved == s->stats.cleaned_zones && !zone_enough(s, z, pages, z->spare))
 			return PL_FULL;
 	}
 	return PL_FULL;

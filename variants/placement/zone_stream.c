@@ -1,4 +1,4 @@
-/* zone_stream.c - placement=zone: streams, each with one open zone, and zones becoming full and free. See zone.c. */
+/* zone_stream.c - placement=zone: appending to the streams' open zones, and zones becoming full and free. See zone.c. */
 #include "variants/placement/zone.h"
 
 #include <assert.h>
@@ -15,7 +15,7 @@ static void close_zone(struct store *s, struct pl_ctx *x, struct zones *z, struc
 		(void)io_zone(s, x, DEV_ZONE_FINISH, zone_start(s, z, t->zone));
 	z->state[t->zone] = ZONE_FULL;
 	z->zone[t->zone].candidate = true;
-	z->zone[t->zone].closed_at = z->written_blocks;
+	z->zone[t->zone].closed_at = s->clock;
 	t->zone = ZONE_NONE;
 }
 
@@ -28,6 +28,10 @@ static void open_zone(struct store *s, struct zones *z, struct zone_stream *t)
 	z->next_free = i + 1 == z->n ? 0 : i + 1;
 	z->state[i] = ZONE_OPEN;
 	z->nfree--;
+	z->deaths[i] = (struct zone_deaths){0};
+	z->zone[i].closed_at = z->zone[i].changed_at = 0;
+	z->zone[i].death_at = CLN_NEVER;
+	zone_class_opened(s, z, t);
 	t->zone = i;
 	t->end = zone_start(s, z, i) + z->capacity;
 	gather_seek(&t->gather, zone_start(s, z, i));
@@ -42,10 +46,25 @@ void zone_stream_continue(struct store *s, struct zones *z, struct zone_stream *
 	gather_seek(&t->gather, next);
 }
 
-pl_loc zone_append(struct store *s, struct pl_ctx *x, struct zones *z, struct zone_stream *t, const struct plc_image *i,
-	uint32_t owner)
+/* What a cleaning policy may want to know of the image's zone. */
+static void note_history(struct zones *z, uint64_t zone, const uint8_t *header, uint64_t now)
+{
+	uint64_t death = zone_death(header, now);
+	struct cln_zone *c = &z->zone[zone];
+	if (page_clock(header) <= now)
+		c->changed_at = pl_max64(c->changed_at, page_clock(header));
+	if (death == CLN_NEVER)
+		return;
+	z->deaths[zone].sum += death;
+	z->deaths[zone].count++;
+	c->death_at = z->deaths[zone].sum / z->deaths[zone].count;
+}
+
+pl_loc zone_append(
+	struct store *s, struct pl_ctx *x, struct zones *z, const struct plc_image *i, uint32_t owner, bool copy)
 {
 	uint32_t n = (uint32_t)__builtin_popcount(i->img.bitmap);
+	struct zone_stream *t = zone_choose(s, z, i, n, copy);
 	if (zone_stream_left(t) < n) {
 		close_zone(s, x, z, t);
 		if (s->failed)
@@ -56,7 +75,7 @@ pl_loc zone_append(struct store *s, struct pl_ctx *x, struct zones *z, struct zo
 	z->owner[block - s->layout.data_start] = owner;
 	z->zone[t->zone].live_blocks += n;
 	z->live_blocks += n;
-	z->written_blocks += n;
+	note_history(z, t->zone, i->bytes, s->clock);
 	return loc_make(block, i->img.bitmap, i->img.codec, i->generation);
 }
 

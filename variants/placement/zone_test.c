@@ -1,0 +1,322 @@
+/* zone_test.c - what placement=zone promises beyond the contract: with any streams and survivors place finds room, the
+ * account of blocks adds up and a store that died opens whole; zones know how old their images are; grouping pages by
+ * temperature or death moves fewer of them.
+ *
+ *   PAGELAB_ZONE_TURNS   writes of the long tests, in device sizes */
+#include "engine/base/rng.h"
+#include "harness/model.h"
+#include "variants/placement/zone.h"
+#include "variants/registry.h"
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct lab {
+	struct pl_conf conf;
+	struct dev *dev;
+	struct pl_ctx x;
+	struct kv *kv;
+	struct kv_choice choice;
+	struct pl_rng rng;
+	uint32_t keys; /* ever put */
+	uint8_t value[20000];
+};
+
+typedef const char *const setting[2];
+
+static void lab_open(struct lab *l)
+{
+	struct pl_fault f = {0};
+	if (kv_open(&l->choice, &l->conf, l->dev, &l->x, &l->kv, &f))
+		fail_msg("%s", f.text);
+}
+
+static void lab_configure(struct lab *l, setting *set, size_t n)
+{
+	static setting always[] = {{"placement", "zone"}, {"device", "null"}, {"page_bytes", "16k"},
+		{"pool_bytes", "1M"}, {"log_bytes", "512k"}, {"zone.zone_bytes", "256k"}};
+	struct pl_fault f = {0};
+	memset(l, 0, sizeof *l);
+	l->x.simulated = true;
+	pl_rng_seed(&l->rng, 1, 0);
+	pl_conf_init(&l->conf);
+	pl_conf_declare(&l->conf, "", kv_opts);
+	reg_declare(&l->conf);
+	for (size_t i = 0; i < PL_COUNT(always); i++)
+		assert_int_equal(pl_conf_set(&l->conf, always[i][0], always[i][1], &f), PL_OK);
+	for (size_t i = 0; i < n; i++)
+		if (set[i][0] && pl_conf_set(&l->conf, set[i][0], set[i][1], &f))
+			fail_msg("%s", f.text);
+	assert_int_equal(reg_choose(&l->conf, &l->choice, &f), PL_OK);
+}
+
+/* Returns what kv_format says. */
+static int lab_format(struct lab *l, uint64_t device_bytes, struct pl_fault *f)
+{
+	struct dev_args a = {.conf = &l->conf, .seed = 1, .capacity_bytes = device_bytes, .block_bytes = 4096};
+	if (dev_open(l->choice.device, &a, &l->dev, f))
+		fail_msg("%s", f->text);
+	return kv_format(&l->choice, &l->conf, 1, l->dev, &l->x, f);
+}
+
+static void lab_start(struct lab *l, uint64_t device_bytes, setting *set, size_t n)
+{
+	struct pl_fault f = {0};
+	lab_configure(l, set, n);
+	if (lab_format(l, device_bytes, &f))
+		fail_msg("%s", f.text);
+	lab_open(l);
+}
+
+static void lab_end(struct lab *l)
+{
+	struct pl_fault f = {0};
+	if (kv_check(l->kv, &l->x, &f))
+		fail_msg("%s", f.text);
+	assert_int_equal(kv_close(l->kv, &l->x, &f), PL_OK);
+	dev_close(l->dev);
+	pl_conf_free(&l->conf);
+}
+
+static struct store *store_of(struct lab *l)
+{
+	return (struct store *)l->kv;
+}
+
+static struct zones *zones_of(struct lab *l)
+{
+	return store_of(l)->placement;
+}
+
+static pl_slice key_of(uint32_t k, char text[16])
+{
+	return pl_slice_of(text, (size_t)snprintf(text, 16, "key%07u", k));
+}
+
+static int put(struct lab *l, uint32_t k, uint32_t n)
+{
+	char text[16];
+	model_fill(pl_rng_next(&l->rng) | 1, l->value, n);
+	return kv_put(l->kv, &l->x, key_of(k, text), pl_slice_of(l->value, n));
+}
+
+static struct kv_stats stats(struct lab *l)
+{
+	struct kv_stats s;
+	kv_stats(l->kv, &s);
+	return s;
+}
+
+/* The account of blocks, per zone and in sum, counted anew from the directory. */
+static void account(struct lab *l)
+{
+	struct store *s = store_of(l);
+	struct zones *z = zones_of(l);
+	struct kv_stats t = stats(l);
+	uint64_t nfree = 0, live = 0;
+	assert_int_equal(t.live_bytes + t.dead_bytes + t.free_bytes + t.reserved_bytes, t.data_capacity_bytes);
+	memset(z->scratch, 0, z->n * sizeof *z->scratch);
+	for (uint64_t id = 1; id <= s->max_ids; id++) {
+		pl_loc loc = store_loc(s, id);
+		if (!s->directory[id] || !loc.v)
+			continue;
+		z->scratch[zone_of(s, z, loc_block(loc))] += loc_blocks(loc);
+		assert_int_equal(z->owner[loc_block(loc) - s->layout.data_start], id);
+	}
+	for (uint64_t m = 0; m < s->choice.addressing->map_pages(s); m++) {
+		pl_loc loc = s->choice.addressing->map_loc(s, m);
+		if (loc.v)
+			z->scratch[zone_of(s, z, loc_block(loc))] += loc_blocks(loc);
+	}
+	for (uint64_t i = 0; i < z->n; i++) {
+		nfree += z->state[i] == ZONE_FREE;
+		live += z->scratch[i];
+		assert_int_equal(z->scratch[i], z->zone[i].live_blocks);
+		assert_true(z->state[i] != ZONE_FREE || !z->zone[i].live_blocks);
+	}
+	assert_int_equal(nfree, z->nfree);
+	assert_int_equal(live, z->live_blocks);
+}
+
+/* --- every combination lives ----------------------------------------------------------------------------------------- */
+
+/* Updates of uneven keys, some values on overflow pages, some deletes, with the store as full as it can be. */
+static void live(struct lab *l, uint32_t operations)
+{
+	char text[16];
+	for (uint32_t i = 0; i < operations; i++) {
+		uint32_t k = (uint32_t)pl_rng_below(&l->rng, 1 + pl_rng_below(&l->rng, 6000));
+		uint32_t n = pl_rng_below(&l->rng, 64) ? 100 + (uint32_t)pl_rng_below(&l->rng, 1900) : 17000;
+		int err = pl_rng_below(&l->rng, 8) ? put(l, k, n) : kv_delete(l->kv, &l->x, key_of(k, text));
+		if (err == PL_FULL)
+			for (uint32_t d = k; d < k + 60; d++)
+				err = kv_delete(l->kv, &l->x, key_of(d, text));
+		assert_true(err == PL_OK || err == PL_NOTFOUND);
+		if (i % 256 == 0)
+			account(l);
+	}
+}
+
+static void combination(setting *set, size_t n, uint64_t *cleaned)
+{
+	struct lab l;
+	lab_start(&l, 24u << 20, set, n);
+	for (int life = 0; life < 4; life++) {
+		struct pl_fault f = {0};
+		live(&l, 3000);
+		*cleaned += stats(&l).cleaned_zones;
+		assert_int_equal(store_of(&l)->failed, false);
+		if (life % 2)
+			assert_int_equal(kv_close(l.kv, &l.x, &f), PL_OK);
+		else
+			kv_abandon(l.kv); /* in the middle of it all */
+		lab_open(&l);
+		account(&l);
+		if (kv_check(l.kv, &l.x, &f))
+			fail_msg("%s", f.text);
+	}
+	lab_end(&l);
+}
+
+static void every_combination_lives(void **state)
+{
+	(void)state;
+	static const char *const streams[][2] = {
+		{"one", "1"}, {"one", "4"}, {"level", "3"}, {"temperature", "3"}, {"death", "5"}};
+	static const char *const survivors[] = {"apart", "mixed", "stream"}, *const spaces[] = {"raw", "hole"};
+	for (size_t i = 0; i < PL_COUNT(streams) * PL_COUNT(survivors) * 2; i++) {
+		setting set[] = {{"zone.streams", streams[i / 6][0]}, {"zone.open_zones", streams[i / 6][1]},
+			{"zone.survivors", survivors[i / 2 % 3]}, {"space", spaces[i % 2]}};
+		uint64_t cleaned = 0;
+		combination(set, PL_COUNT(set), &cleaned);
+		assert_true(cleaned > 10);
+	}
+}
+
+/* --- history ---------------------------------------------------------------------------------------------------------- */
+
+static void a_page_knows_its_interval(void **state)
+{
+	(void)state;
+	uint8_t page[PL_PAGE_HEADER] = {0};
+	page_note_change(page, 1000);
+	assert_int_equal(page_clock(page), 1000);
+	assert_int_equal(page_interval(page), 0);
+	assert_true(zone_death(page, 1000) == CLN_NEVER);
+	page_note_change(page, 1400);
+	assert_int_equal(page_interval(page), 400);
+	page_note_change(page, 1400 + 800);
+	assert_int_equal(page_interval(page), 500);
+	assert_int_equal(zone_death(page, 2200), 2700);
+	assert_int_equal(zone_death(page, 2690), 2700);
+	assert_int_equal(zone_death(page, 3200), 4200); /* it outlived the estimate: as long again */
+	page_note_change(page, 2200);
+	assert_int_equal(page_interval(page), (3 * 500 + 1 + 2) / 4); /* two writes at one reading count as one block */
+	page_note_change(page, (uint64_t)1 << 40);
+	page_note_change(page, (uint64_t)1 << 50);
+	for (int i = 0; i < 64; i++)
+		page_note_change(page, (uint64_t)(i + 3) << 50);
+	assert_true(page_interval(page) > UINT32_MAX - 64); /* saturated, but for rounding */
+}
+
+/* The clock does not go back over a reopening, and every page on media is as old as the clock or older. */
+static void the_clock_goes_on(void **state)
+{
+	(void)state;
+	struct lab l;
+	struct pl_fault f = {0};
+	lab_start(&l, 24u << 20, NULL, 0);
+	uint64_t clock = 0;
+	for (int life = 0; life < 4; life++) {
+		live(&l, 1000);
+		assert_true(store_of(&l)->clock > clock + 500);
+		assert_int_equal(kv_checkpoint(l.kv, &l.x), PL_OK);
+		clock = store_of(&l)->clock;
+		if (life % 2)
+			assert_int_equal(kv_close(l.kv, &l.x, &f), PL_OK);
+		else
+			kv_abandon(l.kv);
+		lab_open(&l);
+		assert_true(store_of(&l)->clock >= clock);
+	}
+	uint64_t known = 0;
+	live(&l, 50);
+	for (uint32_t i = 0; i < store_of(&l)->pool.frames; i++)
+		if (store_of(&l)->pool.frame[i].state == FRAME_VALID) {
+			const uint8_t *page = frame_page(store_of(&l), i);
+			assert_true(page_clock(page) <= store_of(&l)->clock);
+			known += page_interval(page) != 0;
+		}
+	assert_true(known > 10);
+	lab_end(&l);
+}
+
+/* Zones hold the clock and the death of their youngest and their mean image; copies do not make them younger. */
+static void zones_know_their_age(void **state)
+{
+	(void)state;
+	struct lab l;
+	lab_start(&l, 16u << 20, NULL, 0);
+	live(&l, 12000);
+	assert_true(stats(&l).moved_pages > 100);
+	struct zones *z = zones_of(&l);
+	uint64_t old = 0, dated = 0, full = 0, clean = z->stream[z->users].zone;
+	for (uint64_t i = 0; i < z->n; i++) {
+		if (z->state[i] != ZONE_FULL || !z->zone[i].live_blocks)
+			continue;
+		full++;
+		assert_true(z->zone[i].closed_at <= store_of(&l)->clock);
+		assert_true(z->zone[i].changed_at && z->zone[i].changed_at <= z->zone[i].closed_at);
+		old += z->zone[i].changed_at + 200 < z->zone[i].closed_at; /* filled by cleaning */
+		dated += z->zone[i].death_at != CLN_NEVER;
+	}
+	assert_true(clean != ZONE_NONE && full > 10 && old > 0 && dated * 2 > full);
+	lab_end(&l);
+}
+
+/* --- sums ------------------------------------------------------------------------------------------------------------- */
+
+static void refused(setting *set, size_t n, uint64_t device_bytes, const char *sentence)
+{
+	struct lab l;
+	struct pl_fault f = {0};
+	lab_configure(&l, set, n);
+	assert_int_not_equal(lab_format(&l, device_bytes, &f), PL_OK);
+	if (!strstr(f.text, sentence))
+		fail_msg("'%s' does not say '%s'", f.text, sentence);
+	dev_close(l.dev);
+	pl_conf_free(&l.conf);
+}
+
+static void sums_are_checked(void **state)
+{
+	(void)state;
+	setting many[] = {{"zone.open_zones", "9"}, {"zone.survivors", "stream"}};
+	refused(many, 2, 64u << 20, "9 zones for clients' images and 9 for survivors make 18; there may be 16");
+	setting lone[] = {{"zone.streams", "death"}};
+	refused(lone, 1, 64u << 20, "let zone.open_zones be 2 or more");
+	setting levels[] = {{"zone.streams", "level"}, {"zone.open_zones", "2"}};
+	refused(levels, 2, 64u << 20, "three levels");
+	setting zoned[] = {{"device", "sim_zns"}, {"sim_zns.zone_bytes", "256k"}, {"zone.open_zones", "6"},
+		{"zone.survivors", "stream"}, {"sim_zns.max_open", "14"}, {"sim_zns.max_active", "14"}};
+	refused(zoned, PL_COUNT(zoned), 64u << 20, "3 for the log, 6 for clients' images and 6 for survivors make 17");
+	setting small[] = {{"zone.open_zones", "6"}, {"zone.survivors", "stream"}, {"zone.zone_bytes", "1M"}};
+	refused(small, PL_COUNT(small), 16u << 20, "7 are kept for cleaning, 18 for open zones");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		{"placement.zone.a_page_knows_its_interval", a_page_knows_its_interval, NULL, NULL, NULL},
+		{"placement.zone.the_clock_goes_on", the_clock_goes_on, NULL, NULL, NULL},
+		{"placement.zone.zones_know_their_age", zones_know_their_age, NULL, NULL, NULL},
+		{"placement.zone.sums_are_checked", sums_are_checked, NULL, NULL, NULL},
+		{"placement.zone.every_combination_lives", every_combination_lives, NULL, NULL, NULL},
+	};
+	return cmocka_run_group_tests_name("zone", tests, NULL, NULL);
+}
