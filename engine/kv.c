@@ -319,7 +319,7 @@ static int allocate(struct store *s, struct pl_fault *f)
 	s->free_ids = calloc(s->max_ids + 1, sizeof *s->free_ids);
 	s->deferred_ids = calloc(s->max_ids + 1, sizeof *s->deferred_ids);
 	s->image = aligned_alloc(4096, page);
-	size_t scratch = s->choice.space->scratch_bytes ? s->choice.space->scratch_bytes(s->page_bytes) : 0;
+	size_t scratch = spc_scratch_bytes(s->choice.space, s->space_derived, s->page_bytes);
 	s->space_scratch = malloc(scratch + 64);
 	s->large_frames = calloc(s->max_overflow_pages + 2, sizeof *s->large_frames);
 	s->max_active = (uint32_t)pl_max64(1, pl_min64(ACTIVE_MAX, s->pool.frames / 2 / PINS_PER_OP));

@@ -169,6 +169,7 @@ int kv_check(struct kv *kv, struct pl_ctx *x, struct pl_fault *f) PL_MUST_USE;
 	X(evictions_dirty, "count", "dirty pages written to make room")                                                \
 	X(page_writes, "count", "page images written")                                                                 \
 	X(page_write_bytes, "bytes", "bytes of page images written, each placement counted")                           \
+	X(page_exact_bytes, "bytes", "bytes of page images written before they were rounded up to blocks or a class")  \
 	X(page_reads, "count", "page images read")                                                                     \
 	X(splits, "count", "page splits")                                                                              \
 	X(merges, "count", "page merges")                                                                              \

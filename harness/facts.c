@@ -11,6 +11,12 @@
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef PAGELAB_HAVE_ZSTD
+#include <zstd.h>
+#define ZSTD_VERSION ZSTD_versionString()
+#else
+#define ZSTD_VERSION "none"
+#endif
 
 #ifndef PAGELAB_REVISION
 #define PAGELAB_REVISION "unknown"
@@ -88,6 +94,7 @@ json_t *facts_host_row(const char *path, const char *device_path)
 #endif
 	(void)json_object_set_new(row, "flags", json_string(PAGELAB_FLAGS));
 	(void)json_object_set_new(row, "lz4_version", json_string(LZ4_versionString()));
+	(void)json_object_set_new(row, "zstd_version", json_string(ZSTD_VERSION));
 	(void)json_object_set_new(row, "revision", json_string(facts_revision()));
 	put_file_system(row, path);
 	(void)json_object_set_new(row, "device_path", json_string(device_path ? device_path : ""));

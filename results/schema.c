@@ -25,7 +25,7 @@ static const char *const rows =
 	"`expect` {name: text} |\n"
 	"| host | where it was run; no part of the digest | `time`, `hostname`, `kernel`, `cpu`, `cpus`, "
 	"`memory_bytes`, "
-	"`compiler`, `flags`, `lz4_version`, `revision`, `file_system`, `device_path` |\n"
+	"`compiler`, `flags`, `lz4_version`, `zstd_version`, `revision`, `file_system`, `device_path` |\n"
 	"| phase | the metrics of one phase: load, settle, warm, run, verify, reopen, verify_again | `phase`, metrics "
 	"|\n"
 	"| hist | latencies of one kind of operation in one phase | `phase`, `op`, `kind` (service or response), "

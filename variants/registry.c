@@ -10,7 +10,7 @@
 /* clang-format off */
 #define STRUCTURES(X) X(str_btree)
 #define NODES(X)      X(nod_slotted) X(nod_ordinal) X(nod_b2)
-#define SPACES(X)     X(spc_raw) X(spc_lz4) X(spc_hole)
+#define SPACES(X)     X(spc_raw) X(spc_lz4) X(spc_hole) X(spc_hole_lz4) X(spc_zstd)
 #define ADDRESSINGS(X) X(adr_fixed) X(adr_table)
 #define PLACEMENTS(X) X(plc_inplace) X(plc_shadow) X(plc_zone)
 #define CLEANINGS(X)  X(cln_greedy) X(cln_costbenefit) X(cln_deathtime) X(cln_dchoices)

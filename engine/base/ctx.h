@@ -11,7 +11,8 @@
 /* CPU work in virtual time, in picoseconds a unit: logical steps by formula, not instructions, so that SIMD and scalar
  * forms charge alike. The values are of a 2.7 GHz x86 core with 140 ns memory, rounded; LZ4 and checksums as measured with
  * liblz4 1.9.4 on 16 KiB pages of values that compress to 0.55 (432 ns a KiB to compress, 66 to expand, 90 for a crc,
- * 17 for a copy in the cache). They are part of the specification of a run: changing one changes every simulated result. */
+ * 17 for a copy in the cache), zstd with libzstd 1.5.4 on the 16 KiB pages of harness/micro/space.c (2700 ns a KiB to
+ * compress at level 3, 950 to expand, of which two thirds are spent on tables, once a page). They are part of the specification of a run: changing one changes every simulated result. */
 #define PL_COSTS(X)                                                                                                    \
 	X(TURN, "turn", 60000, "starting or resuming an operation")                                                    \
 	X(PAGE, "page", 45000, "looking up one resident page: directory entry and header miss")                        \
@@ -23,8 +24,10 @@
 	X(SPLIT_KIB, "split_kib", 250000, "splitting, merging or compacting 1 KiB of page")                            \
 	X(ENCODE_RAW_KIB, "encode_raw_kib", 110000, "making a raw or hole image of 1 KiB (copy and checksum)")         \
 	X(ENCODE_LZ4_KIB, "encode_lz4_kib", 490000, "compressing 1 KiB with LZ4")                                      \
+	X(ENCODE_ZSTD_KIB, "encode_zstd_kib", 2800000, "compressing 1 KiB with zstd at level 3")                       \
 	X(DECODE_RAW_KIB, "decode_raw_kib", 95000, "checking and placing a raw or hole image of 1 KiB")                \
 	X(DECODE_LZ4_KIB, "decode_lz4_kib", 130000, "decompressing 1 KiB with LZ4")                                    \
+	X(DECODE_ZSTD_KIB, "decode_zstd_kib", 1050000, "decompressing 1 KiB with zstd")                                \
 	X(LOG_RECORD, "log_record", 40000, "appending one log record")                                                 \
 	X(LOG_KIB, "log_kib", 120000, "copying and checksumming 1 KiB of log")                                         \
 	X(SUBMIT, "submit", 900000, "handing one request to the device and reaping it")

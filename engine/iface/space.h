@@ -9,24 +9,32 @@
 
 #include "engine/iface/node.h"
 
-enum spc_codec { SPC_CODEC_RAW = 0, SPC_CODEC_LZ4 = 1, SPC_CODEC_NOT_A_LOC = 7 };
+enum spc_codec { SPC_CODEC_RAW = 0, SPC_CODEC_LZ4 = 1, SPC_CODEC_ZSTD = 2, SPC_CODEC_NOT_A_LOC = 7 };
 
 struct spc_image {
 	uint16_t bitmap; /* blocks present, bit 0 always set */
 	uint8_t codec; /* enum spc_codec */
-	uint32_t payload_bytes; /* bytes after the header that carry meaning (codec lz4: compressed size) */
+	uint32_t payload_bytes; /* bytes after the header that carry meaning (a compressed page: its compressed size) */
+	/* Set by encode, for counters only: the bytes that this form of the page needs, header included, before they are
+	 * rounded up to blocks or to a class. Raw: page_bytes; with holes: what lies outside the gap. */
+	uint32_t exact_bytes;
 };
 
 struct spc_ops {
 	const char *name, *summary;
 	const char *unavailable;
 	const struct pl_opt *opts;
-	enum spc_codec codec; /* what its encode tries; decides what its CPU time is charged at */
+	enum spc_codec codec; /* what its encode tries first; decides what its CPU time is charged at */
 	bool wants_compact; /* the node is compacted before encode, at this policy's cost */
 
 	int (*configure)(uint64_t derived[8], uint32_t page_bytes, uint32_t block_bytes, const struct pl_conf *conf,
 		struct pl_fault *f);
-	size_t (*scratch_bytes)(uint32_t page_bytes); /* NULL: none needed */
+	/* Bytes of scratch that encode and decode need, at any alignment; NULL: none. */
+	size_t (*scratch_bytes)(const uint64_t derived[8], uint32_t page_bytes);
+	/* Blocks of the smallest image that encode can give, 1 .. page_blocks; NULL: every image has page_blocks. */
+	uint32_t (*least_blocks)(const uint64_t derived[8], uint32_t page_blocks);
+	/* CPU time of encode in thousandths of what the table of engine/base/ctx.h has for its codec; NULL: 1000. */
+	uint32_t (*encode_permille)(const uint64_t derived[8]);
 	void (*encode)(const uint64_t derived[8], uint32_t page_bytes, uint32_t block_bytes, const uint8_t *page,
 		struct nod_gap gap, uint8_t *out, struct spc_image *img, void *scratch);
 	int (*decode)(
@@ -41,6 +49,22 @@ static inline void spc_encode(const struct spc_ops *o, const uint64_t derived[8]
 	void *scratch)
 {
 	o->encode(derived, page_bytes, block_bytes, page, gap, out, img, scratch);
+}
+
+static inline size_t spc_scratch_bytes(const struct spc_ops *o, const uint64_t derived[8], uint32_t page_bytes)
+{
+	return o->scratch_bytes ? o->scratch_bytes(derived, page_bytes) : 0;
+}
+
+/* What a placement has to reckon with: how many pages it may be asked to keep. */
+static inline uint32_t spc_least_blocks(const struct spc_ops *o, const uint64_t derived[8], uint32_t page_blocks)
+{
+	return o->least_blocks ? o->least_blocks(derived, page_blocks) : page_blocks;
+}
+
+static inline uint32_t spc_encode_permille(const struct spc_ops *o, const uint64_t derived[8])
+{
+	return o->encode_permille ? o->encode_permille(derived) : 1000;
 }
 
 /* Codecs say how to decode, not the store's present choice: every space policy's decode handles its own codec and raw.

@@ -23,6 +23,23 @@ static struct nod_gap page_gap(struct store *s, struct pl_ctx *x, uint8_t *page)
 	return nod_gap(s->choice.node, &s->node, page);
 }
 
+/* By codec: its name for a reader, and what encoding and decoding are charged at. */
+static const struct {
+	const char *name;
+	enum pl_cost encode, decode;
+} codecs[] = {
+	[SPC_CODEC_RAW] = {"raw", PL_COST_ENCODE_RAW_KIB, PL_COST_DECODE_RAW_KIB},
+	[SPC_CODEC_LZ4] = {"LZ4", PL_COST_ENCODE_LZ4_KIB, PL_COST_DECODE_LZ4_KIB},
+	[SPC_CODEC_ZSTD] = {"zstd", PL_COST_ENCODE_ZSTD_KIB, PL_COST_DECODE_ZSTD_KIB},
+};
+
+void image_charge(const struct store *s, struct pl_ctx *x)
+{
+	const struct spc_ops *o = s->choice.space;
+	pl_charge_bytes(
+		x, codecs[o->codec].encode, (uint64_t)s->page_bytes * spc_encode_permille(o, s->space_derived) / 1000);
+}
+
 static uint32_t crc_of(const uint8_t *block0, uint32_t block_bytes, const uint8_t *rest, uint16_t bitmap, bool home)
 {
 	static const uint8_t zero[4];
@@ -62,10 +79,7 @@ void image_make(struct store *s, struct pl_ctx *x, uint32_t frame, bool same, ui
 	i->generation = (uint8_t)(loc_generation(f->loc) + !same);
 	i->bytes = out;
 	image_seal(s, out, &i->img, i->generation);
-	pl_charge_bytes(x,
-		i->img.codec == SPC_CODEC_LZ4 || s->choice.space->codec == SPC_CODEC_LZ4 ? PL_COST_ENCODE_LZ4_KIB
-											 : PL_COST_ENCODE_RAW_KIB,
-		s->page_bytes);
+	image_charge(s, x);
 }
 
 int image_verify(const struct store *s, const uint8_t *bytes, size_t n, bool home, uint64_t id, struct spc_image *img,
@@ -116,9 +130,13 @@ int image_open(struct store *s, struct pl_ctx *x, uint8_t *page, uint64_t id, pl
 				to++;
 			}
 	err = spc_decode(s->choice.space, s->page_bytes, s->block_bytes, &img, page, s->space_scratch);
-	pl_charge_bytes(x, img.codec == SPC_CODEC_LZ4 ? PL_COST_DECODE_LZ4_KIB : PL_COST_DECODE_RAW_KIB, s->page_bytes);
+	bool known = img.codec < PL_COUNT(codecs);
+	pl_charge_bytes(x, codecs[known ? img.codec : SPC_CODEC_RAW].decode, s->page_bytes);
+	if (err && !known)
+		return pl_fault_set(
+			f, PL_DAMAGED, "page %" PRIu64 ": codec %u of its image is not known", id, img.codec);
 	if (err)
 		return pl_fault_set(f, PL_DAMAGED, "page %" PRIu64 ": its %s image does not decode to a page", id,
-			img.codec == SPC_CODEC_LZ4 ? "LZ4" : "raw");
+			codecs[img.codec].name);
 	return PL_OK;
 }

@@ -401,6 +401,7 @@ void page_write(struct store *s, struct pl_ctx *x, uint32_t frame)
 	s->choice.addressing->changed(s, f->id, ADR_MOVED);
 	s->clock += loc_blocks(loc);
 	s->stats.page_writes++;
+	s->stats.page_exact_bytes += i.img.exact_bytes;
 	s->stats.page_write_bytes += (uint64_t)loc_blocks(loc) * s->block_bytes;
 }
 

@@ -271,6 +271,8 @@ void page_written(struct store *s, struct pl_ctx *x, uint32_t frame);
 /* image.c */
 /* The image of a frame: a new version (generation + 1), or the same one again as a cleaner or a home write copies it. */
 void image_make(struct store *s, struct pl_ctx *x, uint32_t frame, bool same, uint8_t *out, struct plc_image *i);
+/* Charge for making one image under the store's space policy. */
+void image_charge(const struct store *s, struct pl_ctx *x);
 /* Header and crc of an image whose blocks are in `bytes` (dense). */
 void image_seal(const struct store *s, uint8_t *bytes, const struct spc_image *img, uint8_t generation);
 /* Verify a page just read (dense, or at home offsets) and spread it to a whole page. PL_DAMAGED with a sentence. */

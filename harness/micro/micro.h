@@ -19,6 +19,6 @@ struct micro {
 	unsigned mix, depth; /* what else a family of benchmarks varies */
 };
 
-extern const struct micro micros[];
+extern const struct micro micros[], micros_of_space[];
 
 #endif

@@ -49,10 +49,11 @@ int main(int argc, char **argv)
 	if (benchmark::ReportUnrecognizedArguments(argc, argv))
 		return 2;
 	benchmark::AddCustomContext("revision", facts_revision());
-	for (const struct micro *m = micros; m->name; m++)
-		benchmark::RegisterBenchmark(m->name, [m](benchmark::State &bench) {
-			run(bench, m);
-		})->Unit(benchmark::kMillisecond);
+	for (const struct micro *table : {micros, micros_of_space})
+		for (const struct micro *m = table; m->name; m++)
+			benchmark::RegisterBenchmark(m->name, [m](benchmark::State &bench) {
+				run(bench, m);
+			})->Unit(benchmark::kMillisecond);
 	benchmark::RunSpecifiedBenchmarks();
 	close_opened();
 	return 0;

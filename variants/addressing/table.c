@@ -114,8 +114,7 @@ static int rewrite(struct store *s, struct pl_ctx *x, uint64_t m)
 	memcpy(out, page, PL_PAGE_HEADER);
 	i.generation = (uint8_t)(loc_generation((pl_loc){t->map[m]}) + 1);
 	image_seal(s, out, &i.img, i.generation);
-	pl_charge_bytes(x, s->choice.space->codec == SPC_CODEC_LZ4 ? PL_COST_ENCODE_LZ4_KIB : PL_COST_ENCODE_RAW_KIB,
-		s->page_bytes);
+	image_charge(s, x);
 	pl_loc old = {t->map[m]};
 	t->map[m] = s->choice.placement->place(s, x, &i).v;
 	if (old.v)

@@ -103,11 +103,9 @@ struct shadow {
 
 /* --- the device divided --------------------------------------------------------------------------------------------- */
 
-/* Blocks of the smallest image: one of a page with holes, half a page of LZ4. */
 static uint32_t least_blocks(const struct store *s)
 {
-	const struct spc_ops *sp = s->choice.space;
-	return !sp->wants_compact ? s->page_blocks : sp->codec == SPC_CODEC_LZ4 ? s->page_blocks / 2 : 1;
+	return spc_least_blocks(s->choice.space, s->space_derived, s->page_blocks);
 }
 
 static uint64_t round_to_page(const struct store *s, uint64_t block)

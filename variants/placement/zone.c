@@ -169,9 +169,8 @@ static int zone_open(struct store *s, struct pl_fault *f)
 	if (z->capacity < 2 * s->page_blocks)
 		return pl_fault_set(f, PL_INVALID, "a zone of %" PRIu64 " blocks holds less than two pages of %u",
 			z->capacity, s->page_blocks);
-	/* ids for the smallest images: one block of a page with holes, half a page of LZ4 */
-	const struct spc_ops *sp = s->choice.space;
-	uint64_t least = !sp->wants_compact ? s->page_blocks : sp->codec == SPC_CODEC_LZ4 ? s->page_blocks / 2 : 1;
+	/* ids for the smallest images */
+	uint64_t least = spc_least_blocks(s->choice.space, s->space_derived, s->page_blocks);
 	s->max_ids = pl_min64(z->n * z->capacity / least, ZONE_MAP_OWNER - 1);
 	uint64_t maps = 2 * pl_div_up(s->max_ids, (s->page_bytes - PL_PAGE_HEADER) / 8) * s->page_blocks;
 	uint32_t least_zones = z->spare + zone_partly(z) + 4;

@@ -12,33 +12,28 @@
  *
  * 1. Block i > 0 is absent exactly if [i * block_bytes, (i + 1) * block_bytes) lies in [gap.lo, gap.hi).
  * 2. The image is dense: block k of the output is the k-th present block. codec is raw: the bitmap says it all.
- * 3. payload_bytes is what the present blocks hold after the header: present * block_bytes - 64.
+ * 3. If the edges of the gap are spread evenly over a block, the mean image has one block more than the bytes used, half
+ *    a block for each edge.
+ * 4. payload_bytes is what the present blocks hold after the header: present * block_bytes - 64.
  *
  * Cost: encode copies the present blocks, decode moves them home and clears the rest. The layout is compacted first, at
  * this policy's cost.
  * Left out: zero blocks elsewhere than in the gap are not looked for; that would cost a pass over every page. */
-#include "engine/iface/space.h"
-
-#include <string.h>
-
-#define BLOCKS_MAX 16u /* bits in spc_image.bitmap */
+#include "variants/space/parts.h"
 
 static int hole_configure(
 	uint64_t derived[8], uint32_t page_bytes, uint32_t block_bytes, const struct pl_conf *conf, struct pl_fault *f)
 {
 	(void)derived;
 	(void)conf;
-	if (block_bytes < PL_PAGE_HEADER || page_bytes % block_bytes || page_bytes / block_bytes > BLOCKS_MAX)
-		return pl_fault_set(f, PL_INVALID,
-			"space=hole needs pages of 2 to %u whole blocks, but page_bytes is %u and the block %u bytes",
-			BLOCKS_MAX, page_bytes, block_bytes);
-	if (page_bytes < 2 * block_bytes)
-		return pl_fault_set(f, PL_INVALID,
-			"space=hole needs page_bytes of at least two blocks (2 * %u), not %u: a page of one block has "
-			"no "
-			"block to leave out and hole would degenerate to raw",
-			block_bytes, page_bytes);
-	return PL_OK;
+	return spc_check_geometry("hole", page_bytes, block_bytes, f);
+}
+
+static uint32_t hole_least_blocks(const uint64_t derived[8], uint32_t page_blocks)
+{
+	(void)derived;
+	(void)page_blocks;
+	return 1;
 }
 
 static void hole_encode(const uint64_t derived[8], uint32_t page_bytes, uint32_t block_bytes, const uint8_t *page,
@@ -46,21 +41,7 @@ static void hole_encode(const uint64_t derived[8], uint32_t page_bytes, uint32_t
 {
 	(void)derived;
 	(void)scratch;
-	uint32_t blocks = page_bytes / block_bytes, bitmap = 1, present = 1;
-	memcpy(out + PL_PAGE_HEADER, page + PL_PAGE_HEADER, block_bytes - PL_PAGE_HEADER);
-	for (uint32_t i = 1; i < blocks; i++) {
-		uint32_t lo = i * block_bytes;
-		if (lo >= gap.lo && lo + block_bytes <= gap.hi)
-			continue;
-		memcpy(out + (size_t)present * block_bytes, page + lo, block_bytes);
-		bitmap |= 1u << i;
-		present++;
-	}
-	*img = (struct spc_image){
-		.bitmap = (uint16_t)bitmap,
-		.codec = SPC_CODEC_RAW,
-		.payload_bytes = present * block_bytes - PL_PAGE_HEADER,
-	};
+	spc_put_touched(page_bytes, block_bytes, page, gap, out, img);
 }
 
 static int hole_decode(
@@ -75,6 +56,7 @@ const struct spc_ops spc_hole = {
 	.summary = "blocks inside the page's free middle are absent, the others as they are",
 	.wants_compact = true,
 	.configure = hole_configure,
+	.least_blocks = hole_least_blocks,
 	.encode = hole_encode,
 	.decode = hole_decode,
 };

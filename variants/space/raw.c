@@ -13,21 +13,17 @@
  *
  * Cost: encode and decode copy or move a page at most once.
  * Left out: nothing. */
-#include "engine/iface/space.h"
-
-#include <string.h>
-
-#define BLOCKS_MAX 16u /* bits in spc_image.bitmap */
+#include "variants/space/parts.h"
 
 static int raw_configure(
 	uint64_t derived[8], uint32_t page_bytes, uint32_t block_bytes, const struct pl_conf *conf, struct pl_fault *f)
 {
 	(void)derived;
 	(void)conf;
-	if (block_bytes < PL_PAGE_HEADER || page_bytes % block_bytes || page_bytes / block_bytes > BLOCKS_MAX)
+	if (block_bytes < PL_PAGE_HEADER || page_bytes % block_bytes || page_bytes / block_bytes > SPC_BLOCKS_MAX)
 		return pl_fault_set(f, PL_INVALID,
 			"space=raw needs pages of 1 to %u whole blocks, but page_bytes is %u and the block %u bytes",
-			BLOCKS_MAX, page_bytes, block_bytes);
+			SPC_BLOCKS_MAX, page_bytes, block_bytes);
 	return PL_OK;
 }
 
@@ -37,12 +33,7 @@ static void raw_encode(const uint64_t derived[8], uint32_t page_bytes, uint32_t 
 	(void)derived;
 	(void)gap;
 	(void)scratch;
-	memcpy(out + PL_PAGE_HEADER, page + PL_PAGE_HEADER, page_bytes - PL_PAGE_HEADER);
-	*img = (struct spc_image){
-		.bitmap = (uint16_t)((1u << page_bytes / block_bytes) - 1),
-		.codec = SPC_CODEC_RAW,
-		.payload_bytes = page_bytes - PL_PAGE_HEADER,
-	};
+	spc_put_raw(page_bytes, block_bytes, page, out, img);
 }
 
 static int raw_decode(
