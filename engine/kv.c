@@ -292,9 +292,11 @@ static int write_spec(struct store *s)
 		n += (size_t)snprintf(s->spec + n, room - n, "%s=%s\n", axes[i][0], axes[i][1]);
 	for (size_t i = 0; i < PL_COUNT(keys); i++)
 		n += (size_t)snprintf(s->spec + n, room - n, "%s=%s\n", keys[i], pl_conf_str(s->conf, keys[i]));
-	const struct pl_opt *own[] = {
-		s->choice.placement->opts, s->choice.placement->in_place ? s->choice.guard->opts : NULL};
-	const char *prefix[] = {s->choice.placement->name, s->choice.guard->name};
+	/* of node and space because they decide what pages look like */
+	const struct pl_opt *own[] = {s->choice.node->opts, s->choice.space->opts, s->choice.placement->opts,
+		s->choice.placement->in_place ? s->choice.guard->opts : NULL};
+	const char *prefix[] = {
+		s->choice.node->name, s->choice.space->name, s->choice.placement->name, s->choice.guard->name};
 	for (size_t i = 0; i < PL_COUNT(own); i++)
 		for (const struct pl_opt *o = own[i]; o && o->name; o++) {
 			char key[128];

@@ -48,6 +48,17 @@ struct nod_gap {
 	uint32_t lo, hi;
 }; /* the free bytes in the middle: [lo, hi), offsets in the page */
 
+/* What the bytes [64, page_bytes) of a page serve; their sum is page_bytes - 64. */
+struct nod_anatomy {
+	uint32_t fixed_bytes; /* bookkeeping of the page, fences included */
+	uint32_t trie_bytes; /* room for the trie, */
+	uint32_t trie_used_bytes; /* of which so many are used; no part of the sum */
+	uint32_t hint_bytes, head_bytes; /* copies of key bytes that serve searches only */
+	uint32_t slot_bytes; /* slots, starts, lengths, flags: what links an entry to its bytes */
+	uint32_t key_bytes, value_bytes; /* as stored: keys without what is kept once a page */
+	uint32_t free_bytes; /* the gap and the dead bytes that a compact would add to it */
+};
+
 struct nod_ops {
 	const char *name, *summary;
 	const char *unavailable;
@@ -74,6 +85,7 @@ struct nod_ops {
 	uint32_t (*live_bytes)(const struct nod_cfg *c, const uint8_t *page);
 
 	int (*check)(const struct nod_cfg *c, const uint8_t *page, bool leaf, char *why, size_t why_bytes);
+	void (*anatomy)(const struct nod_cfg *c, const uint8_t *page, struct nod_anatomy *out);
 };
 
 /* Make page an empty leaf or inner node for keys in [lower, upper); upper.n == 0 means +infinity. All of
@@ -189,6 +201,13 @@ static inline int PL_MUST_USE nod_check(
 	const struct nod_ops *o, const struct nod_cfg *c, const uint8_t *page, bool leaf, char *why, size_t why_bytes)
 {
 	return o->check(c, page, leaf, why, why_bytes);
+}
+
+/* What a sound page's bytes serve. */
+static inline void nod_anatomy_of(
+	const struct nod_ops *o, const struct nod_cfg *c, const uint8_t *page, struct nod_anatomy *out)
+{
+	o->anatomy(c, page, out);
 }
 
 /* Copy the key of e into out (room for max_key_bytes); returns its length. */

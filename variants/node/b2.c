@@ -98,20 +98,21 @@ static inline int order_to_prefix(const struct nod_cfg *c, const uint8_t *page, 
 	if (n == 0)
 		return 0;
 	if (n <= 8 && key.n >= 8) {
+		touch(page + AT_PREFIX8, 8);
 		uint64_t k = be64(key.p) >> (64 - 8 * n), p = be64(page + AT_PREFIX8) >> (64 - 8 * n);
 		return k < p ? -1 : k > p;
 	}
 	pl_slice prefix = prefix_of(c, page);
 	*prefix_bytes = (uint32_t)prefix.n;
 	size_t common = key.n < prefix.n ? key.n : prefix.n;
-	int order = common ? memcmp(key.p, prefix.p, common) : 0;
+	int order = common ? touch_memcmp(key.p, prefix.p, common) : 0;
 	return order ? order : key.n < prefix.n ? -1 : 0;
 }
 
 static inline void prefetch_bytes(const uint8_t *from, const uint8_t *to)
 {
 	for (; from < to; from += LINE_BYTES)
-		__builtin_prefetch(from);
+		touch_ahead(from);
 }
 
 /* How many of the heads [from, to) are below head, for ascending heads: no branch depends on them. */
@@ -123,9 +124,13 @@ static inline uint32_t heads_below(
 	const uint8_t *first = page + a->heads + HEAD_BYTES * from, *base = first;
 	for (uint32_t n = to - from; n > 1;) {
 		uint32_t half = n / 2;
+		touch(base + HEAD_BYTES * (half - 1), HEAD_BYTES);
+		compared(NOD_IN_ARRAY, 1);
 		base += (HEAD_BYTES * half) & (0 - (uint32_t)(le32(base + HEAD_BYTES * (half - 1)) < head));
 		n -= half;
 	}
+	touch(base, HEAD_BYTES);
+	compared(NOD_IN_ARRAY, 1);
 	return (uint32_t)(base - first) / HEAD_BYTES + (le32(base) < head);
 }
 
@@ -167,8 +172,8 @@ static uint32_t b2_lower_bound(const struct nod_cfg *c, const uint8_t *page, pl_
 	while (r.from < r.to && !*exact) {
 		uint32_t middle = r.from + (r.to - r.from) / 2;
 		pl_slice found = record_at(c, page, &a, middle).suffix;
-		__builtin_prefetch(found.p + LINE_BYTES);
-		order = pl_slice_cmp(key_after(found, r.depth), rest);
+		touch_ahead(found.p + LINE_BYTES);
+		order = touch_cmp(key_after(found, r.depth), rest);
 		*exact = order == 0;
 		if (order < 0)
 			r.from = middle + 1;
@@ -627,6 +632,24 @@ static int b2_configure(struct nod_cfg *c, const struct pl_conf *conf, struct pl
 	return PL_OK;
 }
 
+/* Which bytes of the page serve what. */
+static void b2_anatomy(const struct nod_cfg *c, const uint8_t *page, struct nod_anatomy *out)
+{
+	struct b2_arrays a = arrays_of(c, page);
+	struct nod_gap gap = b2_gap(c, page);
+	*out = (struct nod_anatomy){.fixed_bytes = FIXED_BYTES + at16(page, AT_LOWER) + at16(page, AT_UPPER)};
+	out->trie_bytes = trie_bytes(c);
+	out->trie_used_bytes = b2_trie_used_bytes(c, page);
+	out->head_bytes = a.head_bytes * a.count;
+	out->slot_bytes = (SLOT_BYTES + WORD_BYTES) * a.count;
+	out->free_bytes = gap.hi - gap.lo + at16(page, AT_DEAD);
+	for (uint32_t slot = 0; slot < a.count; slot++) {
+		struct b2_record r = record_at(c, page, &a, slot);
+		out->key_bytes += (uint32_t)r.suffix.n;
+		out->value_bytes += (uint32_t)r.value.n;
+	}
+}
+
 const struct nod_ops nod_b2 = {
 	.name = "b2",
 	.summary = "slotted page with a trie of a hundredth of it that leads to a short range of slots (B2-tree)",
@@ -646,4 +669,5 @@ const struct nod_ops nod_b2 = {
 	.gap = b2_gap,
 	.live_bytes = b2_live_bytes,
 	.check = b2_check,
+	.anatomy = b2_anatomy,
 };

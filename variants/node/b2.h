@@ -6,6 +6,7 @@
 #include "engine/base/le.h"
 #include "engine/iface/node.h"
 #include "variants/node/parts.h"
+#include "variants/node/touch.h"
 
 enum {
 	AT_COUNT = PL_PAGE_HEADER,
@@ -70,7 +71,14 @@ static inline uint32_t once(uint32_t v)
 
 static inline uint32_t at16(const uint8_t *page, uint32_t at)
 {
+	touch(page + at, 2);
 	return once(le16(page + at));
+}
+
+static inline uint32_t at32(const uint8_t *page, uint32_t at)
+{
+	touch(page + at, 4);
+	return le32(page + at);
 }
 
 static inline uint32_t min32(uint32_t a, uint32_t b)
@@ -103,13 +111,14 @@ static inline struct b2_arrays arrays_for(const struct nod_cfg *c, uint32_t coun
 static inline struct b2_arrays arrays_of(const struct nod_cfg *c, const uint8_t *page)
 {
 	uint32_t head_bytes = at16(page, AT_STATE) & HEADS ? HEAD_BYTES : 0;
-	uint32_t most = (c->page_bytes - AT_TRIE - trie_bytes(c)) / (head_bytes + SLOT_BYTES);
+	uint32_t room = c->page_bytes - AT_TRIE - trie_bytes(c);
+	uint32_t most = head_bytes ? room / (HEAD_BYTES + SLOT_BYTES) : room / SLOT_BYTES;
 	return arrays_for(c, min32(at16(page, AT_COUNT), most), head_bytes);
 }
 
 static inline uint32_t head_at(const uint8_t *page, const struct b2_arrays *a, uint32_t slot)
 {
-	return le32(page + a->heads + HEAD_BYTES * slot);
+	return at32(page, a->heads + HEAD_BYTES * slot);
 }
 
 static inline uint32_t back_at(const uint8_t *page, const struct b2_arrays *a, uint32_t slot)
@@ -124,7 +133,7 @@ static inline struct b2_record record_at(
 	if (back < WORD_BYTES || back > c->page_bytes - AT_TRIE)
 		return (struct b2_record){pl_slice_of(page, 0), pl_slice_of(page, 0), 0};
 	const uint8_t *p = page + c->page_bytes - back;
-	uint32_t word = once(le32(p)), left = back - WORD_BYTES;
+	uint32_t word = once(at32(page, c->page_bytes - back)), left = back - WORD_BYTES;
 	uint32_t key_bytes = min32(word & LENGTH_MAX, left);
 	uint32_t value_bytes = min32(word >> LENGTH_BITS & LENGTH_MAX, left - key_bytes);
 	p += WORD_BYTES;
@@ -193,6 +202,9 @@ void b2_shift_insert(uint8_t *page, uint32_t number);
 void b2_shift_remove(uint8_t *page, uint32_t slot);
 /* Build trie and heads anew from the records, which are in order; both depend on nothing else but the options. */
 void b2_build(const struct nod_cfg *c, uint8_t *page);
+
+/* Bytes of first slots and nodes: of a page that the check has passed. */
+uint32_t b2_trie_used_bytes(const struct nod_cfg *c, const uint8_t *page);
 
 /* The contract's operations that more than one file needs. */
 int b2_check(const struct nod_cfg *c, const uint8_t *page, bool leaf, char *why, size_t why_bytes);

@@ -28,7 +28,7 @@ static inline void set_start(uint8_t *page, uint32_t number, uint32_t slot)
 static inline int order_to_span(pl_slice rest, const uint8_t *span, uint32_t n)
 {
 	size_t common = rest.n < n ? rest.n : n;
-	int order = common ? memcmp(rest.p, span, common) : 0;
+	int order = common ? touch_memcmp(rest.p, span, common) : 0;
 	return order ? order : rest.n < n ? -1 : 0;
 }
 
@@ -40,11 +40,14 @@ struct b2_range b2_find(const struct nod_cfg *c, const uint8_t *page, const stru
 	uint32_t nodes_bytes = trie_bytes(c) - START_BYTES * ranges;
 	while (high - low > 1 && at < nodes_bytes) {
 		const uint8_t *node = nodes + at;
+		touch(node, 1);
 		uint32_t span = once(node[0]);
 		pl_slice rest = key_after(suffix, depth);
 		if (at + (span ? 1 + span : DECISION_BYTES) > nodes_bytes)
 			break;
+		compared(NOD_IN_TRIE, 1);
 		if (span == 0) {
+			touch(node + 1, 2);
 			uint32_t middle = once(node[2]), right = at16(node, 3);
 			if (middle <= low || middle >= high)
 				break;
@@ -287,6 +290,15 @@ static int check_shape(const struct nod_cfg *c, const uint8_t *page, struct pl_f
 		if (nodes[at])
 			err = damaged(f, "byte %u behind the trie is not zero", at);
 	return err;
+}
+
+uint32_t b2_trie_used_bytes(const struct nod_cfg *c, const uint8_t *page)
+{
+	struct pl_fault f;
+	uint32_t ranges = ranges_of(c, page), at = 0;
+	int err = check_nodes(
+		page + AT_TRIE + START_BYTES * ranges, trie_bytes(c) - START_BYTES * ranges, 0, ranges, &at, &f);
+	return err ? 0 : START_BYTES * ranges + at;
 }
 
 /* The trie's structure; then that it leads every key to the range in which it lies, and heads are taken there. */

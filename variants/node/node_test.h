@@ -265,6 +265,13 @@ static inline void check_sound(const struct level *l, const uint8_t *page)
 	if (nod_check(l->o, &l->c, page, l->leaf, why, sizeof why) != PL_OK)
 		fail_msg("check says: %s (%s, %u byte pages, keys %s, int_keys %u, %s)", why, l->o->name,
 			l->c.page_bytes, l->kind->name, l->c.int_keys, l->leaf ? "leaf" : "inner");
+	struct nod_anatomy a;
+	nod_anatomy_of(l->o, &l->c, page, &a);
+	uint32_t search_bytes = a.trie_bytes + a.hint_bytes + a.head_bytes, entry_bytes = a.slot_bytes + a.key_bytes;
+	require(a.fixed_bytes + search_bytes + entry_bytes + a.value_bytes + a.free_bytes ==
+		l->c.page_bytes - PL_PAGE_HEADER);
+	require(l->c.page_bytes - PL_PAGE_HEADER - a.free_bytes == nod_live_bytes(l->o, &l->c, page));
+	require(a.trie_used_bytes <= a.trie_bytes);
 	for (uint32_t i = 0; i < PL_PAGE_HEADER; i++)
 		require(page[i] == (HEADER_FILL ^ l->fill));
 }
@@ -419,7 +426,7 @@ static inline int set_alarm(void **state)
 static inline int run_labelled(const struct nod_ops *const *ops, const char *const *labels, size_t nops,
 	const struct test *tests, size_t ntests)
 {
-	static struct CMUnitTest list[128];
+	static struct CMUnitTest list[256];
 	static char names[PL_COUNT(list)][100];
 	size_t n = 0;
 	for (size_t i = 0; i < nops; i++)
@@ -440,49 +447,66 @@ static inline int run_layouts(const struct nod_ops *const *ops, size_t nops, con
 	return run_labelled(ops, NULL, nops, tests, ntests);
 }
 
-/* A layout whose option `changed` has another default: a switch the other one, a number its least. False if the option
- * has nothing else to offer. */
-static inline bool with_option(const struct nod_ops *o, size_t changed, struct nod_ops *out, struct pl_opt *opts,
-	char *label, size_t label_bytes)
+enum { SUBJECTS_MAX = 32, OPTS_MAX = 8 };
+
+/* The option at another value than its default: a switch the other way, a number at its least, or, if that is the
+ * default, at its greatest. False if it has nothing else to offer. */
+static inline bool change_option(struct pl_opt *opt)
 {
-	static char least[32][24];
-	static size_t nleast;
-	struct pl_opt *opt = &opts[changed];
-	size_t n = 0;
-	for (; o->opts[n].name; n++)
-		opts[n] = o->opts[n];
-	opts[n] = o->opts[n];
-	assert_true(nleast < PL_COUNT(least));
+	static char text[SUBJECTS_MAX * OPTS_MAX][24];
+	static size_t texts;
 	if (opt->type == PL_OPT_BOOL)
 		opt->value = strcmp(opt->value, "0") == 0 ? "1" : "0";
-	else if (opt->type == PL_OPT_U64 &&
-		 snprintf(least[nleast], sizeof *least, "%llu", (unsigned long long)opt->min) > 0)
-		opt->value = least[nleast++];
-	else
+	else if (opt->type == PL_OPT_U64) {
+		assert_true(texts < PL_COUNT(text));
+		char *to = text[texts++];
+		(void)snprintf(to, sizeof *text, "%llu", (unsigned long long)opt->min);
+		if (strcmp(to, opt->value) == 0)
+			(void)snprintf(to, sizeof *text, "%llu", (unsigned long long)opt->max);
+		opt->value = to;
+	} else {
 		return false;
-	*out = *o;
-	out->opts = opts;
-	(void)snprintf(label, label_bytes, "%s(%s=%s)", o->name, opt->name, opt->value);
+	}
 	return true;
 }
 
-/* Run them for every layout of the registry, as it is and with each of its options changed. */
-static inline int run_registry(const struct test *tests, size_t ntests)
+/* A layout with option `changed` (all of them if there are not so many) at another value. False if none is. */
+static inline bool with_option(const struct nod_ops *o, size_t changed, struct nod_ops *out, struct pl_opt *opts,
+	char *label, size_t label_bytes)
 {
-	enum { SUBJECTS_MAX = 32, OPTS_MAX = 8 };
+	size_t n = 0, count = 0, used = (size_t)snprintf(label, label_bytes, "%s(", o->name);
+	for (; o->opts[n].name; n++)
+		opts[n] = o->opts[n];
+	opts[n] = o->opts[n];
+	for (size_t i = 0; i < n; i++)
+		if ((i == changed || changed == n) && change_option(&opts[i]) && used < label_bytes)
+			used += (size_t)snprintf(label + used, label_bytes - used, "%s%s=%s", count++ ? "," : "",
+				opts[i].name, opts[i].value);
+	if (used + 1 < label_bytes)
+		(void)snprintf(label + used, label_bytes - used, ")");
+	*out = *o;
+	out->opts = opts;
+	return count > 0;
+}
+
+/* All layouts of the registry, as they are, with each of their options changed, and with all of them. */
+static inline size_t registry_layouts(const struct nod_ops **ops, const char **labels)
+{
 	static struct nod_ops changed[SUBJECTS_MAX];
 	static struct pl_opt opts[SUBJECTS_MAX][OPTS_MAX];
-	static char texts[SUBJECTS_MAX][40];
-	const char *labels[SUBJECTS_MAX];
-	const struct nod_ops *ops[SUBJECTS_MAX];
+	static char texts[SUBJECTS_MAX][60];
 	size_t n = 0;
 	const struct reg_choice *c;
 	for (size_t i = 0; (c = reg_choice(REG_NODE, i)) != NULL; i++) {
 		const struct nod_ops *o = (const struct nod_ops *)(const void *)c;
+		size_t count = 0;
+		while (o->opts && o->opts[count].name)
+			count++;
+		assert_true(n < SUBJECTS_MAX);
 		labels[n] = o->name;
 		ops[n++] = o;
-		for (size_t k = 0; o->opts && o->opts[k].name; k++) {
-			assert_true(n < SUBJECTS_MAX && k + 1 < OPTS_MAX);
+		for (size_t k = 0; count && k <= count - (count == 1); k++) {
+			assert_true(n < SUBJECTS_MAX && count < OPTS_MAX);
 			if (with_option(o, k, &changed[n], opts[n], texts[n], sizeof texts[n])) {
 				labels[n] = texts[n];
 				ops[n] = &changed[n];
@@ -490,6 +514,15 @@ static inline int run_registry(const struct test *tests, size_t ntests)
 			}
 		}
 	}
+	return n;
+}
+
+/* Run them for all these. */
+static inline int run_registry(const struct test *tests, size_t ntests)
+{
+	const char *labels[SUBJECTS_MAX];
+	const struct nod_ops *ops[SUBJECTS_MAX];
+	size_t n = registry_layouts(ops, labels);
 	return run_labelled(ops, labels, n, tests, ntests);
 }
 

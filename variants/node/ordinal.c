@@ -38,8 +38,10 @@
  *
  * Left out: fences (so check cannot say that a key lies outside the node's bounds) and with them the truncation of
  * common prefixes; heads or hints for byte keys; pages above 64 KiB. */
+#include "variants/node/ordinal.h"
+
 #include "engine/base/le.h"
-#include "engine/iface/node.h"
+#include "variants/node/touch.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -67,10 +69,12 @@ struct shape {
 
 static uint32_t load16_once(const uint8_t *p)
 {
+	touch(p, 2);
 	return *(const volatile uint16_t *)(const void *)p;
 }
 static uint32_t load32_once(const uint8_t *p)
 {
+	touch(p, 4);
 	return *(const volatile uint32_t *)(const void *)p;
 }
 static uint32_t lesser(uint32_t a, uint32_t b)
@@ -132,11 +136,13 @@ static uint32_t value_start(const struct shape *s, const uint8_t *page, uint32_t
 
 static uint64_t int_key(const uint8_t *page, uint32_t i)
 {
+	touch(page + KEYS_AT + (size_t)8 * i, 8);
 	return le64(page + KEYS_AT + (size_t)8 * i);
 }
 
 static unsigned flags_get(const struct shape *s, const uint8_t *page, uint32_t i)
 {
+	touch(page + s->flags + i / 2, 1);
 	return (unsigned)page[s->flags + i / 2] >> (i % 2 * 4) & NOD_FLAGS_MASK;
 }
 
@@ -180,39 +186,118 @@ static uint64_t int_padded(pl_slice key)
 	return be64(padded);
 }
 
-/* How many of the keys [base, base + n) are below k: independent compares, where a search would wait for each. */
-static inline uint32_t int_below(const uint8_t *page, uint32_t base, uint32_t n, uint64_t k)
+/* ---- search among integers ---- */
+
+/* Keys that ascend without a gap: the place of k is a difference. False if they do not. n > first. */
+static inline bool dense_lower_bound(
+	const uint8_t *page, uint32_t first, uint32_t n, uint64_t k, uint32_t *slot, bool *equal)
+{
+	uint64_t low = int_key(page, first), high = int_key(page, n - 1);
+	if (high - low != n - first - 1)
+		return false;
+	*equal = k - low < n - first;
+	*slot = *equal ? first + (uint32_t)(k - low) : k < low ? first : n;
+	return true;
+}
+
+uint32_t ordinal_below_scalar(const uint8_t *keys, uint32_t n, uint64_t k)
 {
 	uint32_t below = 0;
 	for (uint32_t i = 0; i < n; i++)
-		below += int_key(page, base + i) < k;
+		below += le64(keys + (size_t)8 * i) < k;
 	return below;
+}
+
+/* Where the closing count begins, so that WINDOW_KEYS keys are counted (all, if they are fewer): keys before are below k
+ * or would be counted as below. No branch depends on a key. */
+static inline uint32_t window_start(const uint8_t *page, uint32_t first, uint32_t n, uint64_t k)
+{
+	uint32_t base = first, len = n - first;
+	if (len <= WINDOW_KEYS)
+		return first;
+	while (len > WINDOW_KEYS) { /* the answer is in [base, base + len] */
+		uint32_t half = len / 2;
+		compared(NOD_IN_ARRAY, 1);
+		base += half & -(uint32_t)(int_key(page, base + half - 1) < k);
+		len -= half;
+	}
+	return lesser(base, n - WINDOW_KEYS);
+}
+
+static inline uint32_t window_keys(const uint8_t *page, uint32_t base, uint32_t n)
+{
+	uint32_t keys = lesser(n - base, WINDOW_KEYS);
+	touch(page + KEYS_AT + (size_t)8 * base, (size_t)8 * keys);
+	compared(NOD_IN_ARRAY, keys);
+	return keys;
+}
+
+static uint32_t sparse_scalar(const uint8_t *page, uint32_t first, uint32_t n, uint64_t k)
+{
+	uint32_t base = window_start(page, first, n, k), keys = window_keys(page, base, n);
+	const uint8_t *window = page + KEYS_AT + (size_t)8 * base;
+	return base + (keys == WINDOW_KEYS ? ordinal_below_scalar(window, WINDOW_KEYS, k)
+					   : ordinal_below_scalar(window, keys, k));
+}
+
+#ifdef ORDINAL_AVX2
+/* Four keys at a time; vectors compare signed integers, so both sides are biased. */
+__attribute__((target("avx2"))) uint32_t ordinal_below_avx2(const uint8_t *keys, uint32_t n, uint64_t k)
+{
+	const __m256i bias = _mm256_set1_epi64x(INT64_MIN), than = _mm256_set1_epi64x((int64_t)(k ^ (uint64_t)1 << 63));
+	__m256i below = _mm256_setzero_si256();
+	uint32_t i = 0;
+	for (; i + 4 <= n; i += 4) {
+		__m256i four = _mm256_loadu_si256((const __m256i *)(const void *)(keys + (size_t)8 * i));
+		below = _mm256_sub_epi64(below, _mm256_cmpgt_epi64(than, _mm256_xor_si256(four, bias)));
+	}
+	__m128i two = _mm_add_epi64(_mm256_castsi256_si128(below), _mm256_extracti128_si256(below, 1));
+	uint32_t sum = (uint32_t)_mm_cvtsi128_si32(_mm_add_epi64(two, _mm_unpackhi_epi64(two, two)));
+	for (; i < n; i++)
+		sum += le64(keys + (size_t)8 * i) < k;
+	return sum;
+}
+
+__attribute__((target("avx2"))) static uint32_t sparse_avx2(const uint8_t *page, uint32_t first, uint32_t n, uint64_t k)
+{
+	uint32_t base = window_start(page, first, n, k), keys = window_keys(page, base, n);
+	const uint8_t *window = page + KEYS_AT + (size_t)8 * base;
+	return base +
+	       (keys == WINDOW_KEYS ? ordinal_below_avx2(window, WINDOW_KEYS, k) : ordinal_below_avx2(window, keys, k));
+}
+#endif
+
+static inline uint32_t sparse_lower_bound(const uint8_t *page, uint32_t first, uint32_t n, uint64_t k, bool *equal)
+{
+#ifdef ORDINAL_AVX2
+	uint32_t slot =
+		__builtin_cpu_supports("avx2") ? sparse_avx2(page, first, n, k) : sparse_scalar(page, first, n, k);
+#else
+	uint32_t slot = sparse_scalar(page, first, n, k);
+#endif
+	*equal = false;
+	if (slot < n) {
+		compared(NOD_IN_ARRAY, 1);
+		*equal = int_key(page, slot) == k;
+	}
+	return slot;
 }
 
 /* A key of another length than 8 lies beside an integer: a shorter one just below the integer it is padded to with
  * zeros (or is equal to the empty key), a longer one just above that of its first 8 bytes. */
 static uint32_t int_lower_bound(const struct shape *s, const uint8_t *page, pl_slice key, bool *exact)
 {
+	uint32_t first = s->first_empty, slot = first;
+	bool equal = false;
 	if (key.n == 0) {
 		*exact = s->first_empty;
 		return 0;
 	}
 	uint64_t k = int_padded(key);
-	uint32_t first = s->first_empty, base = first, len = s->n - first;
-	while (len > WINDOW_KEYS) { /* the answer is in [base, base + len]; the mask keeps the step free of branches */
-		uint32_t half = len / 2;
-		base += half & -(uint32_t)(int_key(page, base + half - 1) < k);
-		len -= half;
-	}
-	if (s->n - first < WINDOW_KEYS) {
-		base += int_below(page, base, len, k);
-	} else { /* keys before base are below k, so a window that begins earlier gives the same answer */
-		base = lesser(base, s->n - WINDOW_KEYS);
-		base += int_below(page, base, WINDOW_KEYS, k);
-	}
-	bool equal = base < s->n && int_key(page, base) == k;
+	if (first < s->n && !dense_lower_bound(page, first, s->n, k, &slot, &equal))
+		slot = sparse_lower_bound(page, first, s->n, k, &equal);
 	*exact = equal && key.n == 8;
-	return base + (equal && key.n > 8);
+	return slot + (equal && key.n > 8);
 }
 
 static uint32_t bytes_lower_bound(const struct shape *s, const uint8_t *page, pl_slice key, bool *exact)
@@ -221,7 +306,7 @@ static uint32_t bytes_lower_bound(const struct shape *s, const uint8_t *page, pl
 	*exact = false;
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
-		int d = key_cmp(key_of(s, page, mid, NULL), key);
+		int d = touch_cmp(key_of(s, page, mid, NULL), key);
 		if (d == 0) {
 			*exact = true;
 			return mid;
@@ -699,6 +784,18 @@ static int ordinal_check(const struct nod_cfg *c, const uint8_t *page, bool leaf
 	return PL_OK;
 }
 
+/* Which bytes of the page serve what. */
+static void ordinal_anatomy(const struct nod_cfg *c, const uint8_t *page, struct nod_anatomy *out)
+{
+	struct shape s = shape_read(c, page);
+	struct nod_gap gap = gap_of(&s, page);
+	*out = (struct nod_anatomy){.fixed_bytes = KEYS_AT - PL_PAGE_HEADER};
+	out->slot_bytes = (s.ints ? 0 : 2 * s.n) + (s.leaf ? 2 * s.n : 0) + (s.n + 1) / 2;
+	out->key_bytes = s.ints ? 8 * s.n : key_start(&s, page, s.n);
+	out->value_bytes = value_start(&s, page, s.n);
+	out->free_bytes = gap.hi - gap.lo;
+}
+
 const struct nod_ops nod_ordinal = {
 	.name = "ordinal",
 	.summary = "parallel dense arrays: keys, starts and blobs in key order; nothing to compact",
@@ -717,4 +814,5 @@ const struct nod_ops nod_ordinal = {
 	.gap = ordinal_gap,
 	.live_bytes = ordinal_live_bytes,
 	.check = ordinal_check,
+	.anatomy = ordinal_anatomy,
 };

@@ -4,8 +4,8 @@
  * "Modern B-Tree Techniques", 2011) and with poor man's normalized keys (Graefe and Larson, ICDE 2001; LeanStore): the
  * first four key bytes after the prefix, the head, stand in a dense array, and a search reads a record only on a tie.
  *
- *   64            88                88+4n            88+6n      P-heap                        P-fences          P
- *   | bookkeeping | head u32 [n]    | slot u16 [n]   | gap: 0   | records, newest first       | upper | lower   |
+ *   64            88            88+4h         88+4h+4n      88+4h+6n  P-heap                  P-fences          P
+ *   | bookkeeping | hint u32 [h] | head u32 [n] | slot u16 [n] | gap: 0 | records, newest first | upper | lower   |
  *
  *   64 u16 entries n               70 u16 dead bytes between records   76 u16 bytes of the prefix
  *   66 u16 state, bits below       72 u16 bytes kept of lower          78 u16 zero
@@ -15,6 +15,10 @@
  *   record: u32 {key bytes 0..13, value bytes 14..27, flags 28..31}, key after the prefix, value
  *   slot:   bytes from the end of the page to the first byte of the record (so that 64 KiB fit in 16 bits)
  *   head:   the first four key bytes after the prefix, zero-padded, as an integer whose order is the keys' order
+ *   hint:   i, from 0, is the head of slot (i + 1) * step, step = n / (h + 1); all are zero while step < 2
+ *
+ * h is slotted.hints, by default none; with slotted.heads = 0 there is no array of heads. Both are the store's, no page
+ * says so of itself.
  *
  * Invariants
  *  1. Heads never descend; where they tie, the records' keys ascend strictly.
@@ -23,14 +27,17 @@
  *     the time; a fence that was cut bounds the keys that share its bytes, so prefixes get shorter, never wrong.
  *  4. In an inner node with entries the first is the lowest (a state bit): its key is empty and below all others,
  *     although the prefix may not be empty. No search ever looks at it.
- *  5. fences + records + dead = heap; 88 + 6n + heap <= P; the gap is zero at all times: what returns to it is cleared.
+ *  5. fences + records + dead = heap; 88 + 4h + 6n + heap <= P; the gap is zero at all times: what returns to it is cleared.
  *  6. After a split into halves by bytes the pending key fits on either side. With F = P/16 for a fence and at most
  *     e = (P-64)/4 + 10 for an entry, a half has at most (P-88-F+e)/2 beside an old fence F, a new one F and the
- *     pending e: 31P/32 - 53 in all, which is not more than P-88 for P >= 1120.
+ *     pending e: 31P/32 - 53 in all, which is not more than P-88 for P >= 1120. Hints take
+ *     4h of both: it is not more than P-88-4h for P >= 1120 + 64h.
  *
- * Cost: lower_bound one branch-free binary search over the heads, two if they tie, and one record. insert moves 6 bytes
+ * Cost: lower_bound one branch-free binary search over the heads, two if they tie, and one record; with hints one pass
+ * over these and a search of n / (h + 1) heads; without heads a record a probe. insert moves 6 bytes
  * for an entry behind it, 2 for one before it. update is in place if the value does not grow. split, merge and
  * compact copy the page once and write records in key order. Space: 10 bytes an entry, 24 a page, the fences.
+ * An insert with hints reads the heads of those behind it, one in 17 inserts those of all.
  *
  * Why so (prototypes; Zen 5, gcc 12 -O2, 70 % full, 100-byte values, each lookup waits for the one before, ns in pages
  * of 4 / 16 / 64 KiB out of 192 MiB; runs differ by up to a third):   8-byte keys        23-byte YCSB keys
@@ -44,74 +51,21 @@
  * without the heads' prefetch 689 and 599, without that of the record's second line 498 and 547. At 4 and 16 KiB the
  * differences were below the noise.
  *
- * Left out: hints, hash buckets or fingerprints for points; heads of more than four bytes (keys that share more than
+ * Left out: hash buckets or fingerprints for points; heads of more than four bytes (keys that share more than
  * that after the prefix tie, and a tie costs a record per probe); a cut off the middle for a shorter separator. */
-#include "engine/base/le.h"
-#include "engine/iface/node.h"
-#include "variants/node/parts.h"
+#include "variants/node/slotted.h"
 
 #include <assert.h>
 #include <stdio.h>
 
 enum {
-	AT_COUNT = PL_PAGE_HEADER,
-	AT_STATE = 66,
-	AT_HEAP = 68,
-	AT_DEAD = 70,
-	AT_LOWER = 72,
-	AT_UPPER = 74,
-	AT_PREFIX = 76,
-	AT_SPARE = 78,
-	AT_PREFIX8 = 80,
-	AT_HEADS = 88,
-	FIXED_BYTES = AT_HEADS - PL_PAGE_HEADER,
-	HEAD_BYTES = 4,
-	SLOT_BYTES = 2,
-	WORD_BYTES = 4,
-	ENTRY_BYTES = HEAD_BYTES + SLOT_BYTES + WORD_BYTES,
-	LENGTH_BITS = 14,
-	LENGTH_MAX = (1 << LENGTH_BITS) - 1,
-	FLAGS_SHIFT = 2 * LENGTH_BITS,
-	PAGE_BYTES_MIN = 2048,
-	PAGE_BYTES_MAX = 65536,
 	FENCE_SHARE = 16, /* a fence is kept to this part of a page */
 	PREFETCH_BYTES_MAX = 4096,
 	LINE_BYTES = 64,
 };
 
-enum { /* the bits of state */
-	LEAF = 1,
-	LOWEST = 2, /* entry 0 of an inner node has the empty key */
-	INFINITE = 4, /* there is no upper bound */
-	UPPER_CUT = 8, /* upper is longer than what is kept of it */
-	STATE_MASK = 15,
-};
-
-struct fence {
-	struct nod_parts key;
-	bool infinite, cut;
-};
-
-struct record {
-	pl_slice suffix, value;
-	unsigned flags;
-};
-
 /* Where split, merge and compact keep the page that they rewrite; carries nothing from one call to the next. */
 static _Thread_local uint8_t scratch[PAGE_BYTES_MAX];
-
-/* A number that is checked and then used must be the same both times, though another thread may write the page: the
- * compiler must not load it again. */
-static inline uint32_t once(uint32_t v)
-{
-	__asm__("" : "+r"(v));
-	return v;
-}
-
-static inline uint32_t at16(const uint8_t *page, uint32_t at)
-{
-	return once(le16(page + at));
-}
 
 static inline void set16(uint8_t *page, uint32_t at, uint32_t v)
 {
@@ -119,89 +73,16 @@ static inline void set16(uint8_t *page, uint32_t at, uint32_t v)
 	put16(page + at, (uint16_t)v);
 }
 
-static inline uint32_t min32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
 /* ------------------------------------------------------------------------------------- reading, whatever the bytes */
 
 static uint32_t slotted_count(const struct nod_cfg *c, const uint8_t *page)
 {
-	return min32(at16(page, AT_COUNT), (c->page_bytes - AT_HEADS) / (HEAD_BYTES + SLOT_BYTES));
+	return arrays_of(c, page).count;
 }
 
-static inline uint32_t slots_at(uint32_t count)
-{
-	return AT_HEADS + HEAD_BYTES * count;
-}
-
-static inline uint32_t arrays_end(uint32_t count)
-{
-	return AT_HEADS + (HEAD_BYTES + SLOT_BYTES) * count;
-}
-
-static inline uint32_t head_at(const uint8_t *page, uint32_t slot)
-{
-	return le32(page + AT_HEADS + HEAD_BYTES * slot);
-}
-
-static inline uint32_t back_at(const uint8_t *page, uint32_t count, uint32_t slot)
-{
-	return at16(page, slots_at(count) + SLOT_BYTES * slot);
-}
-
-static inline struct record record_at(const struct nod_cfg *c, const uint8_t *page, uint32_t count, uint32_t slot)
-{
-	uint32_t back = back_at(page, count, slot);
-	if (back < WORD_BYTES || back > c->page_bytes - AT_HEADS)
-		return (struct record){pl_slice_of(page, 0), pl_slice_of(page, 0), 0};
-	const uint8_t *p = page + c->page_bytes - back;
-	uint32_t word = once(le32(p)), left = back - WORD_BYTES;
-	uint32_t key_bytes = min32(word & LENGTH_MAX, left);
-	uint32_t value_bytes = min32(word >> LENGTH_BITS & LENGTH_MAX, left - key_bytes);
-	p += WORD_BYTES;
-	return (struct record){pl_slice_of(p, key_bytes), pl_slice_of(p + key_bytes, value_bytes), word >> FLAGS_SHIFT};
-}
-
-static inline uint32_t record_bytes(const struct record *r)
+static inline uint32_t record_bytes(const struct slotted_record *r)
 {
 	return (uint32_t)(WORD_BYTES + r->suffix.n + r->value.n);
-}
-
-/* The whole of what is kept of lower; the prefix is its beginning. */
-static inline pl_slice lower_kept(const struct nod_cfg *c, const uint8_t *page)
-{
-	uint32_t n = min32(at16(page, AT_LOWER), c->page_bytes - AT_HEADS);
-	return pl_slice_of(page + c->page_bytes - n, n);
-}
-
-static inline pl_slice prefix_of(const struct nod_cfg *c, const uint8_t *page)
-{
-	pl_slice lower = lower_kept(c, page);
-	return pl_slice_of(lower.p, min32(at16(page, AT_PREFIX), (uint32_t)lower.n));
-}
-
-static struct fence upper_kept(const struct nod_cfg *c, const uint8_t *page)
-{
-	pl_slice lower = lower_kept(c, page);
-	uint32_t n = min32(at16(page, AT_UPPER), c->page_bytes - AT_HEADS - (uint32_t)lower.n);
-	uint32_t state = at16(page, AT_STATE);
-	return (struct fence){
-		.key = {prefix_of(c, page), pl_slice_of(lower.p - n, n)},
-		.infinite = state & INFINITE,
-		.cut = state & UPPER_CUT,
-	};
-}
-
-static inline uint32_t head_of(pl_slice suffix)
-{
-	if (suffix.n >= HEAD_BYTES)
-		return be32(suffix.p);
-	uint32_t head = 0;
-	for (size_t i = 0; i < suffix.n; i++)
-		head |= (uint32_t)suffix.p[i] << (24 - 8 * i);
-	return head;
 }
 
 /* Order of key to the keys of the page as far as the prefix decides it: below all, 0 = among them, above all. Up to
@@ -213,80 +94,131 @@ static inline int order_to_prefix(const struct nod_cfg *c, const uint8_t *page, 
 	if (n == 0)
 		return 0;
 	if (n <= 8 && key.n >= 8) {
+		touch(page + AT_PREFIX8, 8);
 		uint64_t k = be64(key.p) >> (64 - 8 * n), p = be64(page + AT_PREFIX8) >> (64 - 8 * n);
 		return k < p ? -1 : k > p;
 	}
 	pl_slice prefix = prefix_of(c, page);
 	*prefix_bytes = (uint32_t)prefix.n;
 	size_t common = key.n < prefix.n ? key.n : prefix.n;
-	int order = common ? memcmp(key.p, prefix.p, common) : 0;
+	int order = common ? touch_memcmp(key.p, prefix.p, common) : 0;
 	return order ? order : key.n < prefix.n ? -1 : 0;
 }
 
-static inline void prefetch_heads(const uint8_t *page, uint32_t count)
+/* Slots that may hold the key or be its place. */
+struct span {
+	uint32_t from, to;
+};
+
+static inline void prefetch_heads(const uint8_t *page, const struct slotted_arrays *a, struct span s)
 {
-	uint32_t end = AT_HEADS + min32(HEAD_BYTES * count, PREFETCH_BYTES_MAX);
-	for (uint32_t at = 2 * LINE_BYTES; at < end; at += LINE_BYTES)
-		__builtin_prefetch(page + at);
+	uint32_t from = a->heads + HEAD_BYTES * s.from;
+	uint32_t end = from + min32(HEAD_BYTES * (s.to - s.from), PREFETCH_BYTES_MAX);
+	for (uint32_t at = max32(from & ~(LINE_BYTES - 1u), 2 * LINE_BYTES); at < end; at += LINE_BYTES)
+		touch_ahead(page + at);
 }
 
 /* How many of the heads [from, to) are below head, for ascending heads: no branch depends on them. */
-static inline uint32_t heads_below(const uint8_t *page, uint32_t from, uint32_t to, uint32_t head)
+static inline uint32_t heads_below(
+	const uint8_t *page, const struct slotted_arrays *a, uint32_t from, uint32_t to, uint32_t head)
 {
 	if (from >= to)
 		return 0;
-	const uint8_t *first = page + AT_HEADS + HEAD_BYTES * from, *base = first;
+	const uint8_t *first = page + a->heads + HEAD_BYTES * from, *base = first;
 	for (uint32_t n = to - from; n > 1;) {
 		uint32_t half = n / 2;
+		touch(base + HEAD_BYTES * (half - 1), HEAD_BYTES);
+		compared(NOD_IN_ARRAY, 1);
 		base += (HEAD_BYTES * half) & (0 - (uint32_t)(le32(base + HEAD_BYTES * (half - 1)) < head));
 		n -= half;
 	}
+	touch(base, HEAD_BYTES);
+	compared(NOD_IN_ARRAY, 1);
 	return (uint32_t)(base - first) / HEAD_BYTES + (le32(base) < head);
+}
+
+/* Leave what lies between the last hint below head and the first above it: all hints are counted, no branch depends on
+ * them. */
+static struct span narrow_by_hints(
+	const struct nod_cfg *c, const uint8_t *page, const struct slotted_arrays *a, uint32_t head, struct span s)
+{
+	uint32_t hints = (uint32_t)c->derived[HINTS], step = hint_step(c, a->count), below = 0, not_above = 0;
+	if (step == 0)
+		return s;
+	touch(page + AT_ARRAYS, HINT_BYTES * (size_t)hints);
+	compared(NOD_IN_ARRAY, hints);
+	for (uint32_t i = 0; i < hints; i++) {
+		uint32_t hint = le32(page + AT_ARRAYS + HINT_BYTES * i);
+		below += hint < head;
+		not_above += hint <= head;
+	}
+	if (below)
+		s.from = max32(s.from, below * step + 1);
+	if (not_above < hints)
+		s.to = (not_above + 1) * step;
+	s.to = max32(s.to, s.from);
+	return s;
+}
+
+/* Leave only the slots whose head ties; the keys of those behind are above. */
+static inline struct span narrow_by_heads(
+	const uint8_t *page, const struct slotted_arrays *a, uint32_t head, struct span s)
+{
+	uint32_t slot = s.from + heads_below(page, a, s.from, s.to, head);
+	if (slot == s.to || head_at(page, a, slot) != head)
+		return (struct span){slot, slot};
+	uint32_t end = slot + 1;
+	if (end < s.to && head_at(page, a, end) == head)
+		end = head == UINT32_MAX ? s.to : end + heads_below(page, a, end, s.to, head + 1);
+	return (struct span){slot, end};
 }
 
 static uint32_t slotted_lower_bound(const struct nod_cfg *c, const uint8_t *page, pl_slice key, bool *exact)
 {
-	uint32_t count = slotted_count(c, page), prefix_bytes;
-	uint32_t from = count && at16(page, AT_STATE) & LOWEST ? 1 : 0;
+	struct slotted_arrays a = arrays_of(c, page);
+	struct span s = {first_slot(page, &a), a.count};
+	uint32_t hints = (uint32_t)c->derived[HINTS], prefix_bytes;
 	*exact = false;
-	prefetch_heads(page, count);
-	if (from && key.n == 0) {
+	if (!hints && a.head_bytes)
+		prefetch_heads(page, &a, (struct span){0, a.count});
+	if (s.from && key.n == 0) {
 		*exact = true;
 		return 0;
 	}
 	int order = order_to_prefix(c, page, key, &prefix_bytes);
 	if (order)
-		return order < 0 ? from : count;
+		return order < 0 ? s.from : a.count;
 	pl_slice suffix = pl_slice_of(prefix_bytes ? key.p + prefix_bytes : key.p, key.n - prefix_bytes);
 	uint32_t head = head_of(suffix);
-	uint32_t slot = from + heads_below(page, from, count, head);
-	if (slot == count || head_at(page, slot) != head)
-		return slot;
-	uint32_t end = slot + 1;
-	if (end < count && head_at(page, end) == head)
-		end = head == UINT32_MAX ? count : end + heads_below(page, end, count, head + 1);
-	while (slot < end && !*exact) {
-		uint32_t middle = slot + (end - slot) / 2;
-		pl_slice found = record_at(c, page, count, middle).suffix;
-		__builtin_prefetch(found.p + LINE_BYTES);
-		order = pl_slice_cmp(found, suffix);
+	if (hints) {
+		s = narrow_by_hints(c, page, &a, head, s);
+		if (a.head_bytes)
+			prefetch_heads(page, &a, s);
+	}
+	if (a.head_bytes)
+		s = narrow_by_heads(page, &a, head, s);
+	while (s.from < s.to && !*exact) {
+		uint32_t middle = s.from + (s.to - s.from) / 2;
+		pl_slice found = record_at(c, page, &a, middle).suffix;
+		touch_ahead(found.p + LINE_BYTES);
+		order = touch_cmp(found, suffix);
 		*exact = order == 0;
 		if (order < 0)
-			slot = middle + 1;
+			s.from = middle + 1;
 		else
-			end = middle;
+			s.to = middle;
 	}
-	return *exact ? end : slot;
+	return *exact ? s.to : s.from;
 }
 
-static void slotted_entry(const struct nod_cfg *c, const uint8_t *page, uint32_t slot, struct nod_entry *e)
+void slotted_entry(const struct nod_cfg *c, const uint8_t *page, uint32_t slot, struct nod_entry *e)
 {
-	uint32_t count = slotted_count(c, page);
-	struct record r = {pl_slice_of(page, 0), pl_slice_of(page, 0), 0};
+	struct slotted_arrays a = arrays_of(c, page);
+	struct slotted_record r = {pl_slice_of(page, 0), pl_slice_of(page, 0), 0};
 	e->prefix = pl_slice_of(page, 0);
-	if (slot < count) {
-		r = record_at(c, page, count, slot);
-		if (slot > 0 || !(at16(page, AT_STATE) & LOWEST))
+	if (slot < a.count) {
+		r = record_at(c, page, &a, slot);
+		if (slot >= first_slot(page, &a))
 			e->prefix = prefix_of(c, page);
 	}
 	e->suffix = r.suffix;
@@ -294,17 +226,17 @@ static void slotted_entry(const struct nod_cfg *c, const uint8_t *page, uint32_t
 	e->flags = r.flags;
 }
 
-static struct nod_gap slotted_gap(const struct nod_cfg *c, const uint8_t *page)
+struct nod_gap slotted_gap(const struct nod_cfg *c, const uint8_t *page)
 {
-	uint32_t lo = arrays_end(slotted_count(c, page));
-	uint32_t hi = c->page_bytes - min32(at16(page, AT_HEAP), c->page_bytes - AT_HEADS);
-	return (struct nod_gap){lo, hi < lo ? lo : hi};
+	uint32_t lo = arrays_of(c, page).end;
+	uint32_t hi = c->page_bytes - min32(at16(page, AT_HEAP), c->page_bytes - AT_ARRAYS);
+	return (struct nod_gap){lo, max32(lo, hi)};
 }
 
 static uint32_t slotted_live_bytes(const struct nod_cfg *c, const uint8_t *page)
 {
 	uint32_t heap = at16(page, AT_HEAP), dead = at16(page, AT_DEAD);
-	return arrays_end(slotted_count(c, page)) - PL_PAGE_HEADER + heap - min32(dead, heap);
+	return arrays_of(c, page).end - PL_PAGE_HEADER + heap - min32(dead, heap);
 }
 
 /* Bytes that an insert may take: the gap and what a compact would add to it. */
@@ -314,13 +246,19 @@ static inline uint32_t free_bytes(const struct nod_cfg *c, const uint8_t *page)
 	return gap.hi - gap.lo + at16(page, AT_DEAD);
 }
 
+/* What an entry needs beside its key and value. */
+static inline uint32_t entry_bytes(const struct nod_cfg *c)
+{
+	return (uint32_t)c->derived[HEAD_BYTES_EACH] + SLOT_BYTES + WORD_BYTES;
+}
+
 static bool slotted_room(const struct nod_cfg *c, const uint8_t *page, size_t key_bytes, size_t value_bytes)
 {
 	size_t prefix_bytes = at16(page, AT_PREFIX);
 	size_t suffix_bytes = key_bytes > prefix_bytes ? key_bytes - prefix_bytes : 0;
 	if (suffix_bytes > LENGTH_MAX || value_bytes > LENGTH_MAX)
 		return false;
-	return ENTRY_BYTES + suffix_bytes + value_bytes <= free_bytes(c, page);
+	return entry_bytes(c) + suffix_bytes + value_bytes <= free_bytes(c, page);
 }
 
 static struct nod_parts key_parts(const struct nod_cfg *c, const uint8_t *page, uint32_t slot)
@@ -337,19 +275,32 @@ static struct nod_parts key_parts(const struct nod_cfg *c, const uint8_t *page, 
 static void put_record(const struct nod_cfg *c, uint8_t *page, uint32_t slot, const struct nod_parts *key, size_t skip,
 	pl_slice value, unsigned flags)
 {
-	uint32_t count = at16(page, AT_COUNT), suffix_bytes = (uint32_t)(parts_bytes(key) - skip);
+	struct slotted_arrays a = arrays_of(c, page);
+	uint32_t suffix_bytes = (uint32_t)(parts_bytes(key) - skip);
 	uint32_t back = at16(page, AT_HEAP) + (uint32_t)(WORD_BYTES + suffix_bytes + value.n);
 	assert(suffix_bytes <= LENGTH_MAX && value.n <= LENGTH_MAX && flags <= NOD_FLAGS_MASK);
-	assert(arrays_end(count) + back <= c->page_bytes);
+	assert(a.end + back <= c->page_bytes);
 	uint8_t *p = page + c->page_bytes - back;
 	put32(p, suffix_bytes | (uint32_t)value.n << LENGTH_BITS | (uint32_t)flags << FLAGS_SHIFT);
 	p += WORD_BYTES;
 	parts_copy(p, key, skip, skip + suffix_bytes);
 	if (value.n)
 		memcpy(p + suffix_bytes, value.p, value.n);
-	put32(page + AT_HEADS + HEAD_BYTES * slot, head_of(pl_slice_of(p, suffix_bytes)));
-	set16(page, slots_at(count) + SLOT_BYTES * slot, back);
+	if (a.head_bytes)
+		put32(page + a.heads + HEAD_BYTES * slot, head_of(pl_slice_of(p, suffix_bytes)));
+	set16(page, a.slots + SLOT_BYTES * slot, back);
 	set16(page, AT_HEAP, back);
+}
+
+/* Make the hints right that an entry put in or taken out at `slot` made wrong: those from there on, or all of them, if
+ * their slots have moved. */
+static void put_hints(const struct nod_cfg *c, uint8_t *page, uint32_t slot, uint32_t count_before)
+{
+	uint32_t hints = (uint32_t)c->derived[HINTS];
+	struct slotted_arrays a = arrays_of(c, page);
+	uint32_t step = hint_step(c, a.count), first = step && step == hint_step(c, count_before) ? slot / step : 0;
+	for (uint32_t i = first ? first - 1 : 0; i < hints; i++)
+		put32(page + AT_ARRAYS + HINT_BYTES * i, hint_for(c, page, &a, i));
 }
 
 /* Entries [from, to) of a page; the first one gets the key `first` if it is not NULL. */
@@ -363,7 +314,7 @@ struct range {
 struct plan {
 	bool leaf;
 	struct nod_parts lower;
-	struct fence upper;
+	struct slotted_fence upper;
 	struct range ranges[2];
 	uint32_t lower_bytes, prefix_bytes, tail_bytes; /* what is kept of the fences: see plan_measure */
 	uint32_t entries, needed_bytes; /* needed_bytes: without the tail of upper */
@@ -394,14 +345,14 @@ static void plan_measure(const struct nod_cfg *c, struct plan *plan)
 		plan->tail_bytes = min32((uint32_t)parts_bytes(&plan->upper.key), most) - plan->prefix_bytes;
 	}
 	plan->entries = 0;
-	plan->needed_bytes = FIXED_BYTES + plan->lower_bytes;
+	plan->needed_bytes = FIXED_BYTES + HINT_BYTES * (uint32_t)c->derived[HINTS] + plan->lower_bytes;
 	for (size_t i = 0; i < PL_COUNT(plan->ranges); i++) {
 		const struct range *r = &plan->ranges[i];
 		for (uint32_t slot = r->from; slot < r->to; slot++) {
 			struct nod_parts key;
 			size_t value_bytes = range_entry(c, r, slot, &key).value.n, key_bytes = parts_bytes(&key);
 			plan->needed_bytes +=
-				(uint32_t)(ENTRY_BYTES + key_bytes - skip_bytes(plan, &key) + value_bytes);
+				(uint32_t)(entry_bytes(c) + key_bytes - skip_bytes(plan, &key) + value_bytes);
 		}
 		plan->entries += r->to - r->from;
 	}
@@ -448,6 +399,7 @@ static void plan_write(const struct nod_cfg *c, uint8_t *page, const struct plan
 			slot++;
 		}
 	}
+	put_hints(c, page, 0, 0);
 }
 
 static const uint8_t *to_scratch(const struct nod_cfg *c, const uint8_t *page)
@@ -469,11 +421,11 @@ static void slotted_init(const struct nod_cfg *c, uint8_t *page, bool leaf, pl_s
 static void gather(const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_slice value, unsigned flags)
 {
 	const uint8_t *old = to_scratch(c, page);
-	uint32_t count = slotted_count(c, page), fences = at16(page, AT_LOWER) + at16(page, AT_UPPER);
-	set16(page, AT_HEAP, fences);
+	struct slotted_arrays a = arrays_of(c, old);
+	set16(page, AT_HEAP, at16(page, AT_LOWER) + at16(page, AT_UPPER));
 	set16(page, AT_DEAD, 0);
-	for (uint32_t i = 0; i < count; i++) {
-		struct record r = record_at(c, old, count, i);
+	for (uint32_t i = 0; i < a.count; i++) {
+		struct slotted_record r = record_at(c, old, &a, i);
 		struct nod_parts suffix = parts_of(r.suffix);
 		put_record(c, page, i, &suffix, 0, i == slot ? value : r.value, i == slot ? flags : r.flags);
 	}
@@ -489,27 +441,29 @@ static void slotted_compact(const struct nod_cfg *c, uint8_t *page)
 /* ------------------------------------------------------------------------------------------ insert, update, remove */
 
 /* Make room for entry `slot` in both arrays. */
-static void open_slot(uint8_t *page, uint32_t slot)
+static void open_slot(const struct nod_cfg *c, uint8_t *page, uint32_t slot)
 {
-	uint32_t count = at16(page, AT_COUNT);
-	uint8_t *heads = page + AT_HEADS, *slots = page + slots_at(count), *moved = slots + HEAD_BYTES;
-	size_t before = SLOT_BYTES * (size_t)slot, behind = SLOT_BYTES * (size_t)(count - slot);
+	struct slotted_arrays a = arrays_of(c, page);
+	uint8_t *heads = page + a.heads, *slots = page + a.slots, *moved = slots + a.head_bytes;
+	size_t before = SLOT_BYTES * (size_t)slot, behind = SLOT_BYTES * (size_t)(a.count - slot);
 	memmove(moved + before + SLOT_BYTES, slots + before, behind);
 	memmove(moved, slots, before);
-	memmove(heads + HEAD_BYTES * (slot + 1), heads + HEAD_BYTES * slot, HEAD_BYTES * (size_t)(count - slot));
-	set16(page, AT_COUNT, count + 1);
+	memmove(heads + a.head_bytes * (slot + 1), heads + a.head_bytes * slot,
+		a.head_bytes * (size_t)(a.count - slot));
+	set16(page, AT_COUNT, a.count + 1);
 }
 
-static void close_slot(uint8_t *page, uint32_t slot)
+static void close_slot(const struct nod_cfg *c, uint8_t *page, uint32_t slot)
 {
-	uint32_t count = at16(page, AT_COUNT);
-	uint8_t *heads = page + AT_HEADS, *slots = page + slots_at(count), *moved = slots - HEAD_BYTES;
-	size_t before = SLOT_BYTES * (size_t)slot, behind = SLOT_BYTES * (size_t)(count - slot - 1);
-	memmove(heads + HEAD_BYTES * slot, heads + HEAD_BYTES * (slot + 1), HEAD_BYTES * (size_t)(count - slot - 1));
+	struct slotted_arrays a = arrays_of(c, page);
+	uint8_t *heads = page + a.heads, *slots = page + a.slots, *moved = slots - a.head_bytes;
+	size_t before = SLOT_BYTES * (size_t)slot, behind = SLOT_BYTES * (size_t)(a.count - slot - 1);
+	memmove(heads + a.head_bytes * slot, heads + a.head_bytes * (slot + 1),
+		a.head_bytes * (size_t)(a.count - slot - 1));
 	memmove(moved, slots, before);
 	memmove(moved + before, slots + before + SLOT_BYTES, behind);
-	memset(page + arrays_end(count - 1), 0, HEAD_BYTES + SLOT_BYTES);
-	set16(page, AT_COUNT, count - 1);
+	memset(page + a.end - a.head_bytes - SLOT_BYTES, 0, a.head_bytes + SLOT_BYTES);
+	set16(page, AT_COUNT, a.count - 1);
 }
 
 static int slotted_insert(
@@ -525,11 +479,12 @@ static int slotted_insert(
 	if (lowest)
 		skip = 0;
 	struct nod_gap gap = slotted_gap(c, page);
-	if (ENTRY_BYTES + key.n - skip + value.n > gap.hi - gap.lo)
+	if (entry_bytes(c) + key.n - skip + value.n > gap.hi - gap.lo)
 		slotted_compact(c, page);
-	open_slot(page, slot);
+	open_slot(c, page, slot);
 	struct nod_parts parts = parts_of(key);
 	put_record(c, page, slot, &parts, skip, value, flags);
+	put_hints(c, page, slot, count);
 	if (lowest)
 		set16(page, AT_STATE, state | LOWEST);
 	return PL_OK;
@@ -537,12 +492,12 @@ static int slotted_insert(
 
 static int slotted_update(const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_slice value, unsigned flags)
 {
-	uint32_t count = at16(page, AT_COUNT);
-	assert(slot < count && flags <= NOD_FLAGS_MASK);
-	struct record old = record_at(c, page, count, slot);
+	struct slotted_arrays a = arrays_of(c, page);
+	assert(slot < a.count && flags <= NOD_FLAGS_MASK);
+	struct slotted_record old = record_at(c, page, &a, slot);
 	uint32_t old_bytes = record_bytes(&old), dead = at16(page, AT_DEAD);
 	if (value.n <= old.value.n) {
-		uint8_t *p = page + c->page_bytes - back_at(page, count, slot);
+		uint8_t *p = page + c->page_bytes - back_at(page, &a, slot);
 		put32(p, (uint32_t)old.suffix.n | (uint32_t)value.n << LENGTH_BITS | (uint32_t)flags << FLAGS_SHIFT);
 		if (value.n)
 			memcpy(p + WORD_BYTES + old.suffix.n, value.p, value.n);
@@ -565,13 +520,15 @@ static int slotted_update(const struct nod_cfg *c, uint8_t *page, uint32_t slot,
 
 static void slotted_remove(const struct nod_cfg *c, uint8_t *page, uint32_t slot)
 {
-	uint32_t count = at16(page, AT_COUNT), state = at16(page, AT_STATE);
-	assert(slot < count);
-	struct record r = record_at(c, page, count, slot);
+	struct slotted_arrays a = arrays_of(c, page);
+	uint32_t state = at16(page, AT_STATE);
+	assert(slot < a.count);
+	struct slotted_record r = record_at(c, page, &a, slot);
 	set16(page, AT_DEAD, at16(page, AT_DEAD) + record_bytes(&r));
 	if (slot == 0)
 		set16(page, AT_STATE, state & ~(uint32_t)LOWEST);
-	close_slot(page, slot);
+	close_slot(c, page, slot);
+	put_hints(c, page, slot, a.count);
 }
 
 /* ------------------------------------------------------------------------------------------------ split and merge */
@@ -579,14 +536,15 @@ static void slotted_remove(const struct nod_cfg *c, uint8_t *page, uint32_t slot
 /* How many entries stay left: halves by bytes, both with an entry. Invariant 6 says why any key then fits. */
 static uint32_t choose_cut(const struct nod_cfg *c, const uint8_t *page)
 {
-	uint32_t count = at16(page, AT_COUNT), left = 0, total = 0, least = UINT32_MAX, best = 1;
-	for (uint32_t i = 0; i < count; i++) {
-		struct record r = record_at(c, page, count, i);
-		total += HEAD_BYTES + SLOT_BYTES + record_bytes(&r);
+	struct slotted_arrays a = arrays_of(c, page);
+	uint32_t left = 0, total = 0, least = UINT32_MAX, best = 1;
+	for (uint32_t i = 0; i < a.count; i++) {
+		struct slotted_record r = record_at(c, page, &a, i);
+		total += a.head_bytes + SLOT_BYTES + record_bytes(&r);
 	}
-	for (uint32_t at = 1; at < count; at++) {
-		struct record r = record_at(c, page, count, at - 1);
-		left += HEAD_BYTES + SLOT_BYTES + record_bytes(&r);
+	for (uint32_t at = 1; at < a.count; at++) {
+		struct slotted_record r = record_at(c, page, &a, at - 1);
+		left += a.head_bytes + SLOT_BYTES + record_bytes(&r);
 		uint32_t difference = 2 * left < total ? total - 2 * left : 2 * left - total;
 		if (difference < least) {
 			least = difference;
@@ -667,161 +625,23 @@ static int slotted_merge(const struct nod_cfg *c, uint8_t *left, const uint8_t *
 	return PL_OK;
 }
 
-/* --------------------------------------------------------------------------------------------------------- check */
-
-#define damaged(f, ...) pl_fault_set(f, PL_DAMAGED, __VA_ARGS__)
-
-static int check_sizes(const struct nod_cfg *c, const uint8_t *page, bool leaf, struct pl_fault *f)
-{
-	uint32_t count = at16(page, AT_COUNT), state = at16(page, AT_STATE), heap = at16(page, AT_HEAP);
-	uint32_t lower = at16(page, AT_LOWER), upper = at16(page, AT_UPPER), prefix = at16(page, AT_PREFIX);
-	if (state & ~(uint32_t)STATE_MASK || at16(page, AT_SPARE))
-		return damaged(f, "state %u and spare %u have unknown bits", state, at16(page, AT_SPARE));
-	if (!(state & LEAF) == leaf)
-		return damaged(f, "the page says it is %s", leaf ? "an inner node" : "a leaf");
-	if (state & LOWEST && (leaf || count == 0))
-		return damaged(f, "a leaf or a node without entries has a lowest entry");
-	if (arrays_end(count) + heap > c->page_bytes)
-		return damaged(f, "%u entries and %u bytes of heap exceed the page", count, heap);
-	if (lower + upper > heap || prefix > lower)
-		return damaged(f, "fences of %u and %u bytes with a prefix of %u do not fit", lower, upper, prefix);
-	if (state & INFINITE && (upper || prefix || state & UPPER_CUT))
-		return damaged(f, "an infinite upper bound with %u bytes and a prefix of %u", upper, prefix);
-	return PL_OK;
-}
-
-/* Below the upper fence as far as one that was cut can tell. */
-static bool below_upper(const struct fence *upper, pl_slice suffix)
-{
-	if (upper->infinite)
-		return true;
-	pl_slice tail = upper->key.b;
-	if (!upper->cut)
-		return pl_slice_cmp(suffix, tail) < 0;
-	return pl_slice_cmp(pl_slice_of(suffix.p, suffix.n < tail.n ? suffix.n : tail.n), tail) <= 0;
-}
-
-static pl_slice lower_tail(const struct nod_cfg *c, const uint8_t *page)
-{
-	pl_slice lower = lower_kept(c, page), prefix = prefix_of(c, page);
-	return pl_slice_of(lower.p + prefix.n, lower.n - prefix.n);
-}
-
-static int check_fences(const struct nod_cfg *c, const uint8_t *page, struct pl_fault *f)
-{
-	struct fence upper = upper_kept(c, page);
-	pl_slice prefix = upper.key.a;
-	uint8_t prefix8[8] = {0};
-	if (prefix.n)
-		memcpy(prefix8, prefix.p, prefix.n < 8 ? prefix.n : 8);
-	if (memcmp(prefix8, page + AT_PREFIX8, 8) != 0)
-		return damaged(f, "the first bytes of the prefix do not agree with the lower fence");
-	pl_slice lower = lower_tail(c, page);
-	if (lower.n && upper.key.b.n && lower.p[0] == upper.key.b.p[0])
-		return damaged(f, "the fences have more in common than the prefix of %zu bytes", prefix.n);
-	if (!below_upper(&upper, lower))
-		return damaged(f, "the lower fence is not below the upper fence");
-	return PL_OK;
-}
-
-/* Mark the bytes [from, to); false if one of them was marked before. */
-static bool mark_bytes(uint64_t *marks, uint32_t from, uint32_t to)
-{
-	uint64_t seen = 0;
-	while (from < to) {
-		uint32_t bit = from % 64, n = min32(to - from, 64 - bit);
-		uint64_t mask = (n == 64 ? UINT64_MAX : ((uint64_t)1 << n) - 1) << bit;
-		seen |= marks[from / 64] & mask;
-		marks[from / 64] |= mask;
-		from += n;
-	}
-	return !seen;
-}
-
-/* Records lie in the heap, do not overlap, and make up with the dead bytes all of it. */
-static int check_heap(const struct nod_cfg *c, const uint8_t *page, struct pl_fault *f)
-{
-	uint64_t marks[PAGE_BYTES_MAX / 64] = {0};
-	uint32_t count = slotted_count(c, page), dead = at16(page, AT_DEAD);
-	uint32_t heap = c->page_bytes - slotted_gap(c, page).hi;
-	uint32_t fences = at16(page, AT_LOWER) + at16(page, AT_UPPER), live = fences;
-	for (uint32_t slot = 0; slot < count; slot++) {
-		uint32_t back = back_at(page, count, slot);
-		if (back > heap || back < fences + WORD_BYTES)
-			return damaged(f, "slot %u points outside the heap", slot);
-		uint32_t word = once(le32(page + c->page_bytes - back));
-		uint32_t size = WORD_BYTES + (word & LENGTH_MAX) + (word >> LENGTH_BITS & LENGTH_MAX);
-		if (size > back - fences)
-			return damaged(f, "the record of slot %u is longer than the heap behind it", slot);
-		if (!mark_bytes(marks, back - size, back))
-			return damaged(f, "the record of slot %u overlaps another", slot);
-		live += size;
-	}
-	if (live + dead != heap)
-		return damaged(f, "%u live and %u dead bytes do not make %u bytes of heap", live, dead, heap);
-	return PL_OK;
-}
-
-static int check_entry(const struct nod_cfg *c, const uint8_t *page, bool leaf, uint32_t slot, struct pl_fault *f)
-{
-	struct nod_entry e;
-	slotted_entry(c, page, slot, &e);
-	size_t key_bytes = e.prefix.n + e.suffix.n;
-	bool first_inner = !leaf && slot == 0;
-	if (first_inner && (key_bytes || !(at16(page, AT_STATE) & LOWEST)))
-		return damaged(f, "the first key of an inner node is not empty");
-	if (!leaf && e.value.n != 8)
-		return damaged(f, "the value of slot %u of an inner node has %zu bytes, not 8", slot, e.value.n);
-	if (key_bytes > c->max_key_bytes || (c->int_keys && !first_inner && key_bytes != 8))
-		return damaged(f, "the key of slot %u has %zu bytes", slot, key_bytes);
-	if (head_at(page, slot) != head_of(e.suffix))
-		return damaged(f, "the head of slot %u is not the beginning of its key", slot);
-	return PL_OK;
-}
-
-static int check_order(const struct nod_cfg *c, const uint8_t *page, struct pl_fault *f)
-{
-	uint32_t count = slotted_count(c, page), from = at16(page, AT_STATE) & LOWEST ? 1 : 0;
-	struct fence upper = upper_kept(c, page);
-	pl_slice below = lower_tail(c, page);
-	for (uint32_t slot = from; slot < count; slot++) {
-		pl_slice suffix = record_at(c, page, count, slot).suffix;
-		int order = pl_slice_cmp(below, suffix);
-		if (slot == from && order > 0)
-			return damaged(f, "the key of slot %u is below the lower fence", slot);
-		if (slot > from && order >= 0)
-			return damaged(f, "the keys of slots %u and %u do not ascend", slot - 1, slot);
-		below = suffix;
-	}
-	if (count > from && !below_upper(&upper, below))
-		return damaged(f, "the key of slot %u is not below the upper fence", count - 1);
-	return PL_OK;
-}
-
-static int slotted_check(const struct nod_cfg *c, const uint8_t *page, bool leaf, char *why, size_t why_bytes)
-{
-	struct pl_fault f = {PL_OK, ""};
-	int err = check_sizes(c, page, leaf, &f);
-	if (!err)
-		err = check_fences(c, page, &f);
-	if (!err)
-		err = check_heap(c, page, &f);
-	for (uint32_t slot = 0; !err && slot < slotted_count(c, page); slot++)
-		err = check_entry(c, page, leaf, slot, &f);
-	if (!err)
-		err = check_order(c, page, &f);
-	struct nod_gap gap = slotted_gap(c, page);
-	for (uint32_t at = gap.lo; !err && at < gap.hi; at++)
-		if (page[at])
-			err = damaged(&f, "byte %u in the gap is not zero", at);
-	if (err)
-		(void)snprintf(why, why_bytes, "%s", f.text);
-	return err;
-}
+static const struct pl_opt slotted_opts[] = {
+	{.name = "heads",
+		.type = PL_OPT_BOOL,
+		.value = "1",
+		.help = "1: four key bytes per slot in an array of their own; 0: the textbook page, whose search "
+			"compares "
+			"records"},
+	{.name = "hints",
+		.type = PL_OPT_U64,
+		.value = "0",
+		.max = HINTS_MAX,
+		.help = "heads of so many slots, evenly spaced, beside the bookkeeping: a search counts them first"},
+	{0},
+};
 
 static int slotted_configure(struct nod_cfg *c, const struct pl_conf *conf, struct pl_fault *f)
 {
-	(void)conf;
 	if (c->page_bytes < PAGE_BYTES_MIN || c->page_bytes > PAGE_BYTES_MAX)
 		return pl_fault_set(f, PL_INVALID, "slotted needs page_bytes of %d to %d, not %u", PAGE_BYTES_MIN,
 			PAGE_BYTES_MAX, c->page_bytes);
@@ -829,12 +649,38 @@ static int slotted_configure(struct nod_cfg *c, const struct pl_conf *conf, stru
 		return pl_fault_set(f, PL_INVALID,
 			"slotted needs keys of at most %u bytes, an eighth of a page, not %u", c->page_bytes / 8,
 			c->max_key_bytes);
+	uint32_t hints = (uint32_t)pl_conf_u64(conf, "slotted.hints");
+	if (c->page_bytes < PAGE_BYTES_MIN + 64 * hints)
+		return pl_fault_set(f, PL_INVALID, "slotted.hints = %u needs page_bytes of %u at least, not %u", hints,
+			PAGE_BYTES_MIN + 64 * hints, c->page_bytes);
+	c->derived[HINTS] = hints;
+	c->derived[HEAD_BYTES_EACH] = pl_conf_bool(conf, "slotted.heads") ? HEAD_BYTES : 0;
+	c->derived[SLOTS_MAX] =
+		(c->page_bytes - AT_ARRAYS - HINT_BYTES * hints) / (c->derived[HEAD_BYTES_EACH] + SLOT_BYTES);
 	return PL_OK;
+}
+
+/* Which bytes of the page serve what. */
+static void slotted_anatomy(const struct nod_cfg *c, const uint8_t *page, struct nod_anatomy *out)
+{
+	struct slotted_arrays a = arrays_of(c, page);
+	struct nod_gap gap = slotted_gap(c, page);
+	*out = (struct nod_anatomy){.fixed_bytes = FIXED_BYTES + at16(page, AT_LOWER) + at16(page, AT_UPPER)};
+	out->hint_bytes = HINT_BYTES * (uint32_t)c->derived[HINTS];
+	out->head_bytes = a.head_bytes * a.count;
+	out->slot_bytes = (SLOT_BYTES + WORD_BYTES) * a.count;
+	out->free_bytes = gap.hi - gap.lo + at16(page, AT_DEAD);
+	for (uint32_t slot = 0; slot < a.count; slot++) {
+		struct slotted_record r = record_at(c, page, &a, slot);
+		out->key_bytes += (uint32_t)r.suffix.n;
+		out->value_bytes += (uint32_t)r.value.n;
+	}
 }
 
 const struct nod_ops nod_slotted = {
 	.name = "slotted",
 	.summary = "slots in key order, prefix truncation, 4-byte key heads; the textbook page",
+	.opts = slotted_opts,
 	.configure = slotted_configure,
 	.init = slotted_init,
 	.count = slotted_count,
@@ -850,4 +696,5 @@ const struct nod_ops nod_slotted = {
 	.gap = slotted_gap,
 	.live_bytes = slotted_live_bytes,
 	.check = slotted_check,
+	.anatomy = slotted_anatomy,
 };

@@ -1,5 +1,6 @@
 /* slotted_test.c - what slotted.c promises beyond the contract: its drawing, field by field, and its prefix. */
 #include "variants/node/node_test.h"
+#include "variants/node/slotted.h"
 
 extern const struct nod_ops nod_slotted;
 
@@ -143,13 +144,89 @@ static void test_slotted_configure(void **state)
 {
 	const struct nod_ops *o = *state;
 	struct pl_fault fault;
+	struct pl_conf conf;
+	pl_conf_init(&conf);
+	pl_conf_declare(&conf, "slotted", o->opts);
 	struct nod_cfg c = {.page_bytes = 131072, .max_key_bytes = 16384};
-	assert_int_equal(o->configure(&c, NULL, &fault), PL_INVALID);
+	assert_int_equal(o->configure(&c, &conf, &fault), PL_INVALID);
 	assert_non_null(strstr(fault.text, "131072"));
 	c = (struct nod_cfg){.page_bytes = 4096, .max_key_bytes = 513};
-	assert_int_equal(o->configure(&c, NULL, &fault), PL_INVALID);
+	assert_int_equal(o->configure(&c, &conf, &fault), PL_INVALID);
 	c.max_key_bytes = 512;
-	assert_int_equal(o->configure(&c, NULL, &fault), PL_OK);
+	assert_int_equal(o->configure(&c, &conf, &fault), PL_OK);
+	assert_int_equal(c.derived[HINTS] + c.derived[HEAD_BYTES_EACH], 4);
+	assert_int_equal(pl_conf_set(&conf, "slotted.hints", "32", &fault), PL_OK);
+	assert_int_equal(o->configure(&c, &conf, &fault), PL_OK);
+	c = (struct nod_cfg){.page_bytes = 2048, .max_key_bytes = 256};
+	assert_int_equal(o->configure(&c, &conf, &fault), PL_INVALID);
+	assert_non_null(strstr(fault.text, "slotted.hints = 32 needs page_bytes of 4096"));
+	pl_conf_free(&conf);
+}
+
+/* A page of 64 KiB with these options and `entries` of the URLs. */
+static uint8_t *optional_page(struct level *l, bool heads, uint32_t hints, uint32_t entries)
+{
+	level_open(l, &nod_slotted, &kinds[3], 65536, true, 0, 0xA5);
+	l->c.derived[HINTS] = hints;
+	l->c.derived[HEAD_BYTES_EACH] = heads ? HEAD_BYTES : 0;
+	l->c.derived[SLOTS_MAX] =
+		(65536 - AT_ARRAYS - HINT_BYTES * hints) / (l->c.derived[HEAD_BYTES_EACH] + SLOT_BYTES);
+	uint8_t *page = page_new(l);
+	nod_init(l->o, &l->c, page, true, l->keys[0], l->keys[l->nkeys - 1]);
+	for (uint32_t i = 0; i < entries; i++) {
+		bool exact;
+		pl_slice key = l->keys[i * 7919 % (l->nkeys - 1)];
+		uint32_t slot = nod_lower_bound(l->o, &l->c, page, key, &exact);
+		require(exact || nod_insert(l->o, &l->c, page, slot, key, pl_slice_of("value", 5), 0) == PL_OK);
+	}
+	check_sound(l, page);
+	return page;
+}
+
+/* Hints stand where the drawing says, are used from two slots each on, and take their bytes and no more; without heads
+ * an entry takes 4 bytes less. Every place of a key is found, at a hint and beside it. */
+static void test_hints_and_heads(void **state)
+{
+	struct level l;
+	(void)state;
+	for (uint32_t heads = 0; heads < 2; heads++)
+		for (uint32_t hints = 0; hints <= HINTS_MAX; hints += 16)
+			for (uint32_t entries = 2; entries <= 512; entries *= 2) {
+				uint8_t *page = optional_page(&l, heads, hints, entries);
+				uint32_t n = nod_count(l.o, &l.c, page), step = hints ? n / (hints + 1) : 0;
+				struct nod_anatomy a;
+				nod_anatomy_of(l.o, &l.c, page, &a);
+				require(a.hint_bytes == 4 * hints && a.head_bytes == 4 * n * heads);
+				for (uint32_t i = 0; i < hints; i++) {
+					struct nod_entry e;
+					nod_entry(l.o, &l.c, page, (i + 1) * step, &e);
+					require(le32(page + 88 + 4 * i) == (step < 2 ? 0 : be32(e.suffix.p)));
+				}
+				for (uint32_t i = 0; i < l.nkeys; i++)
+					check_search(&l, page, l.keys[i]);
+				for (uint32_t i = 0; i < n / 2; i++) {
+					nod_remove(l.o, &l.c, page, i);
+					check_sound(&l, page);
+				}
+				free(page);
+				level_close(&l);
+			}
+}
+
+/* One wrong hint is found, and so is a wrong first slot behind the hints. */
+static void test_hint_damage(void **state)
+{
+	struct level l;
+	char why[200];
+	(void)state;
+	uint8_t *page = optional_page(&l, true, 16, 300);
+	for (uint32_t at = AT_ARRAYS; at < AT_ARRAYS + 4 * 17; at++) {
+		page[at] ^= 1;
+		require(nod_check(l.o, &l.c, page, true, why, sizeof why) == PL_DAMAGED);
+		page[at] ^= 1;
+	}
+	free(page);
+	level_close(&l);
 }
 
 static const struct test tests[] = {
@@ -158,6 +235,8 @@ static const struct test tests[] = {
 	{"check_finds_overlap", test_overlap},
 	{"prefix_is_stored_once", test_slotted_prefix},
 	{"configure_refuses", test_slotted_configure},
+	{"hints_and_heads_are_options", test_hints_and_heads},
+	{"check_finds_every_hint", test_hint_damage},
 };
 
 int main(void)
