@@ -56,11 +56,12 @@ static void run_lines(const struct res_run *r, struct lines *out)
 		json_t *row = json_array_get(r->rows, i);
 		const char *key;
 		json_t *value;
-		if (strcmp(res_text(row, "row"), "device") == 0)
+		const char *kind = res_text(row, "row");
+		if (strcmp(kind, "device") == 0 || strcmp(kind, "node") == 0)
 			json_object_foreach(row, key, value) if (json_is_integer(value) && json_integer_value(value))
-				lines_add(out, lab_printf("%s,device,%s", label, key),
+				lines_add(out, lab_printf("%s,%s,%s", label, kind, key),
 					lab_printf("%" PRIu64, (uint64_t)json_integer_value(value)));
-		if (strcmp(res_text(row, "row"), "phase") != 0 || strncmp(res_text(row, "phase"), "verify", 6) == 0)
+		if (strcmp(kind, "phase") != 0 || strncmp(res_text(row, "phase"), "verify", 6) == 0)
 			continue;
 		for (size_t m = 0; m < res_metrics(); m++) {
 			const struct res_metric *metric = res_metric(m);
@@ -168,7 +169,10 @@ static void differs(struct compare *c, const char *key, const char *before, cons
 {
 	const char *name = strrchr(key, ',') + 1, *verdict = "";
 	bool device = name - key >= 8 && strncmp(name - 8, ",device,", 8) == 0;
-	const struct res_metric *m = device ? res_device_metric(name) : res_metric_find(name);
+	bool node = name - key >= 6 && strncmp(name - 6, ",node,", 6) == 0;
+	const struct res_metric *m = device ? res_device_metric(name)
+				     : node ? res_node_metric(name)
+					    : res_metric_find(name);
 	if (!m) {
 		c->digests++;
 		return;

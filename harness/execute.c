@@ -3,7 +3,9 @@
  *     format, open | load | settle (checkpoint) | warm | run | verify | reopen (close, open) | verify_again | close
  *
  * Each phase gives a phase row (differences of all counters over it), and those that issue operations give hist and
- * series rows. A device run has no phases: it gives a device row, hist rows and a derived row. The first thing that goes wrong ends the run: the rows so far stay, the end row says failed and why.
+ * series rows. A device run has no phases: it gives a device row, hist rows and a derived row; a run of layouts a
+ * node, a derived and a wall row. The first thing that goes wrong ends the run: the rows so far stay, the end row says
+ * failed and why.
  *
  * Invariants:
  *  1. A file that ends with status ok was verified as far as the spec asks.
@@ -15,6 +17,7 @@
 #include "harness/device_rows.h"
 #include "harness/driver.h"
 #include "harness/facts.h"
+#include "harness/node_run.h"
 #include "harness/options.h"
 #include "harness/util.h"
 #include "results/reader.h"
@@ -30,6 +33,7 @@
 struct exec {
 	const struct exec_args *a;
 	struct device_result device; /* of a device run, which has nothing else of this */
+	struct node_result node; /* of a run of layouts, likewise */
 	const struct spec *s;
 	struct exec_state *state;
 	struct pl_conf conf; /* the spec's, with what follows from the workload */
@@ -335,7 +339,7 @@ static int all_phases(struct exec *x)
 	return err;
 }
 
-/* ---- a device run */
+/* ---- runs of a part alone */
 
 static bool on_device_progress(void *arg, const char *phase, uint64_t done, uint64_t of, uint64_t elapsed_ns)
 {
@@ -352,6 +356,23 @@ static int run_device(struct exec *x)
 	x->state->operations = x->device.submitted;
 	x->state->run_ns = x->device.wall_ns;
 	return err;
+}
+
+static int run_node(struct exec *x)
+{
+	struct node_run_args a = {.conf = x->s->conf, .progress = on_device_progress, .arg = x};
+	int err = node_run(&a, &x->node, &x->f);
+	x->d.simulated = true;
+	x->state->operations = x->node.counts.lookups;
+	x->state->run_ns = x->node.run_ns;
+	return err;
+}
+
+static void node_rows(struct exec *x)
+{
+	res_row(x->out, node_row_exact(&x->node), true);
+	res_row(x->out, node_row_derived(&x->node), false);
+	res_row(x->out, node_row_wall(&x->node), false);
 }
 
 static void device_rows(struct exec *x)
@@ -548,11 +569,13 @@ void exec_run(const struct exec_args *a, struct exec_state *state)
 	if (a->spec->skip_err)
 		err = pl_fault_set(&x.f, PL_UNSUPPORTED, "%s", a->spec->skip);
 	else
-		err = a->spec->device_run ? run_device(&x) : set_up(&x);
+		err = a->spec->device_run ? run_device(&x) : a->spec->node_run ? run_node(&x) : set_up(&x);
 	res_row(x.out, run_row(&x), true);
 	res_row(x.out, facts_host_row(x.path && !err ? x.path : a->directory, x.path), false);
 	if (!err && a->spec->device_run)
 		device_rows(&x);
+	else if (!err && a->spec->node_run)
+		node_rows(&x);
 	else if (!err)
 		err = all_phases(&x);
 	if (!err)

@@ -156,7 +156,8 @@ static double metric(struct judge *j, const struct res_run *r, const char *name)
 	const json_t *device = row_of(r, "device");
 	const char *text;
 	if (number_in(row_of(r, "derived"), name, &v) || number_in(device, name, &v) ||
-		number_in(json_object_get(device, "describe"), name, &v) || number_in(res_phase(r, "run"), name, &v))
+		number_in(row_of(r, "node"), name, &v) || number_in(json_object_get(device, "describe"), name, &v) ||
+		number_in(res_phase(r, "run"), name, &v))
 		return v;
 	text = key_text(j, r, name);
 	if (!text || !number_text(text, &v))

@@ -9,6 +9,7 @@
  *     page_bytes = 8k
  *
  *     run = device                         of a simulated device alone, without the engine: device.* (device_run.h)
+ *     run = node                           of layouts of pages alone: node.* (node_run.h)
  *     profile = zn540                      sets the keys of harness/devices/zn540.ini that the run does not set itself
  *
  * Lines that begin with white space continue the line before. # and ; begin comments. */

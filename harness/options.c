@@ -6,17 +6,18 @@
 
 #include "engine/kv.h"
 #include "harness/device_run.h"
+#include "harness/node_run.h"
 #include "variants/registry.h"
 #include "workloads/workload.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const char *const run_names[] = {"engine", "device", NULL};
+static const char *const run_names[] = {"engine", "device", "node", NULL};
 
 const struct pl_opt lab_opts[] = {
 	{"run", PL_OPT_ENUM, "engine", 0, 0, run_names,
-		"what runs: the whole engine, or a simulated device alone (device.*)"},
+		"what runs: the whole engine, a simulated device alone (device.*), or layouts of pages alone (node.*)"},
 	{"profile", PL_OPT_STR, "", 0, 0, NULL,
 		"device profile: a name of `pagelab list --profiles` or a path that ends in .ini; sets what is not "
 		"set"},
@@ -51,6 +52,7 @@ void lab_conf_init(struct pl_conf *c)
 	pl_conf_declare(c, "", lab_opts);
 	pl_conf_declare(c, "", kv_opts);
 	pl_conf_declare(c, "device", device_run_opts);
+	pl_conf_declare(c, "node", node_run_opts);
 	reg_declare(c);
 	wl_declare(c);
 }

@@ -19,10 +19,10 @@
 #define PYTHON "/usr/bin/python3"
 
 struct measure;
-struct table { /* of engine runs or of device runs */
+struct table { /* of engine runs, of device runs, of runs of layouts */
 	const struct measure *measure;
 	size_t n;
-	bool device;
+	const char *row; /* that such runs have; NULL: phases */
 };
 
 struct row {
@@ -134,6 +134,40 @@ static double m_p99(const json_t *row)
 	return of_operation(row, "_latency_p99_us");
 }
 
+/* Of runs of layouts. */
+static double m_lines(const json_t *row)
+{
+	return real_of(row, "lines_per_lookup");
+}
+static double m_leaf_lines(const json_t *row)
+{
+	return real_of(row, "leaf_lines_per_lookup");
+}
+static double m_loaded_lines(const json_t *row)
+{
+	return real_of(row, "loaded_lines_per_lookup");
+}
+static double m_comparisons(const json_t *row)
+{
+	return real_of(row, "comparisons_per_lookup");
+}
+static double m_record_comparisons(const json_t *row)
+{
+	return real_of(row, "record_comparisons_per_lookup");
+}
+static double m_read_bytes(const json_t *row)
+{
+	return real_of(row, "read_bytes_per_lookup");
+}
+static double m_record_bytes(const json_t *row)
+{
+	return real_of(row, "bytes_per_record");
+}
+static double m_fill(const json_t *row)
+{
+	return real_of(row, "fill");
+}
+
 struct measure {
 	const char *name;
 	double (*of)(const json_t *row);
@@ -141,10 +175,14 @@ struct measure {
 static const struct measure of_device[] = {{"WA", m_amplification}, {"u effective", m_effective},
 	{"FIFO theory", m_fifo}, {"greedy theory", m_greedy}, {"kops/s", m_device_kops}, {"MiB/s", m_bandwidth},
 	{"mean us", m_mean}, {"p99 us", m_p99}};
+static const struct measure of_node[] = {{"lines", m_lines}, {"leaf lines", m_leaf_lines},
+	{"prefetched too", m_loaded_lines}, {"comparisons", m_comparisons}, {"with records", m_record_comparisons},
+	{"bytes read", m_read_bytes}, {"bytes/record", m_record_bytes}, {"fill", m_fill}};
 static const struct measure of_engine[] = {{"kops/s", m_kops}, {"read p99 us", m_read}, {"write p99 us", m_update},
 	{"WA engine", m_engine}, {"WA device", m_device}, {"space amp", m_space}, {"hits %", m_hits}};
 #define MEASURES 8 /* most of the two */
-_Static_assert(PL_COUNT(of_device) <= MEASURES && PL_COUNT(of_engine) <= MEASURES, "rows have room for all measures");
+_Static_assert(PL_COUNT(of_device) <= MEASURES && PL_COUNT(of_node) <= MEASURES && PL_COUNT(of_engine) <= MEASURES,
+	"rows have room for all measures");
 
 /* ---- the table */
 
@@ -221,9 +259,9 @@ static size_t rows_of(
 	size_t n = 0;
 	for (size_t i = 0; i < runs->n; i++) {
 		const struct res_run *r = &runs->run[i];
-		const json_t *phase = t->device ? row_named(r, "derived") : res_phase(r, "run");
+		const json_t *phase = t->row ? row_named(r, "derived") : res_phase(r, "run");
 		size_t k = 0;
-		if (!ended_with(r, "ok") || !phase)
+		if (!ended_with(r, "ok") || !phase || (t->row && !row_named(r, t->row)))
 			continue;
 		while (k < n && !same_row(&rows[k], r, columns))
 			k++;
@@ -294,7 +332,7 @@ static void print_table(const struct table *t, const struct row *rows, size_t n,
 		for (size_t m = 0; m < t->n; m++) {
 			const char *name = t->measure[m].name;
 			char text[40];
-			if (t->device && !any_has(rows, n, m))
+			if (t->row && !any_has(rows, n, m))
 				continue;
 			if (i)
 				format_measure(text, sizeof text, &rows[i - 1], m);
@@ -323,8 +361,9 @@ static bool print_runs(const struct table *t, const struct res_runs *runs, const
 /* Returns how many judged claims failed. */
 static size_t print_results(const struct res_runs *runs, json_t *readings)
 {
-	static const struct table engine = {of_engine, PL_COUNT(of_engine), false},
-				  device = {of_device, PL_COUNT(of_device), true};
+	static const struct table engine = {of_engine, PL_COUNT(of_engine), NULL},
+				  device = {of_device, PL_COUNT(of_device), "device"},
+				  node = {of_node, PL_COUNT(of_node), "node"};
 	struct arg_list columns = {0};
 	size_t failed = 0, skipped = 0;
 	struct claim_tally claims;
@@ -334,6 +373,7 @@ static size_t print_results(const struct res_runs *runs, json_t *readings)
 		res_text(hints, "title"));
 	bool engines = print_runs(&engine, runs, &columns);
 	(void)print_runs(&device, runs, &columns);
+	(void)print_runs(&node, runs, &columns);
 	for (size_t i = 0; i < runs->n; i++) {
 		const struct res_run *r = &runs->run[i];
 		skipped += ended_with(r, "skipped");

@@ -436,12 +436,12 @@ static int run_single(const struct run_args *a)
 		code = lab_error(LAB_USAGE, "%s", f.text);
 	if (!code) {
 		spec_init(&spec, &conf);
-		if (spec.skip_err && spec.device_run)
+		if (spec.skip_err && (spec.device_run || spec.node_run))
 			code = lab_error(spec.skip_err == PL_INVALID ? LAB_USAGE : LAB_SKIPPED, "%s", spec.skip);
 		else if (spec.skip_err)
 			code = lab_error(LAB_SKIPPED, "%s", spec.skip);
-		else if (spec.device_run && a->keep)
-			code = lab_error(LAB_USAGE, "run: a device run leaves no store to keep");
+		else if ((spec.device_run || spec.node_run) && a->keep)
+			code = lab_error(LAB_USAGE, "run: a run of a part alone leaves no store to keep");
 		else if ((a->keep && keep_prepare(a->keep, &f)) || lab_mkdirs(directory, &f))
 			code = lab_error(LAB_USAGE, "%s", f.text);
 	}

@@ -9,6 +9,7 @@
 #include "harness/spec.h"
 
 #include "harness/device_run.h"
+#include "harness/node_run.h"
 #include "harness/options.h"
 #include "harness/util.h"
 #include "results/metrics.h"
@@ -47,6 +48,8 @@ static bool is_foreign(const struct spec *s, const char *prefix)
 		return false;
 	if (strcmp(prefix, "device") == 0)
 		return !s->device_run;
+	if (strcmp(prefix, "node") == 0)
+		return !s->node_run;
 	for (int a = 0; a < REG_AXES; a++) {
 		const struct reg_choice *r;
 		if (strcmp(s->axis[a], prefix) == 0)
@@ -57,20 +60,30 @@ static bool is_foreign(const struct spec *s, const char *prefix)
 	return is_variant;
 }
 
-/* Keys without a prefix that a device run knows, and those that are left out of an engine's. */
+static bool is_among(const char *key, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(names[i], key) == 0)
+			return true;
+	return false;
+}
+
+/* Keys without a prefix that a run of a part alone knows, and those that are left out of an engine's. */
 static bool concerns(const struct spec *s, const char *key, const char *prefix, const char *value)
 {
 	static const char *const of_devices[] = {"run", "seed", "profile", "device_bytes", "block_bytes"};
+	static const char *const of_nodes[] = {"run", "seed", "keys", "records", "page_bytes"};
 	if (strcmp(key, "profile") == 0 && !*value)
 		return false;
 	if (strcmp(key, "keys.digest") == 0 && strcmp(pl_conf_str(s->conf, "keys"), "file") != 0)
 		return false;
+	if (s->node_run)
+		return is_among(key, of_nodes, PL_COUNT(of_nodes)) || strcmp(prefix, "node") == 0 ||
+		       strcmp(prefix, s->choice.node->name) == 0;
 	if (!s->device_run)
 		return strcmp(key, "run") != 0;
-	for (size_t i = 0; i < PL_COUNT(of_devices); i++)
-		if (strcmp(of_devices[i], key) == 0)
-			return true;
-	return strcmp(prefix, "device") == 0 || strcmp(prefix, s->choice.device->name) == 0;
+	return is_among(key, of_devices, PL_COUNT(of_devices)) || strcmp(prefix, "device") == 0 ||
+	       strcmp(prefix, s->choice.device->name) == 0;
 }
 
 static int axis_of(const char *key)
@@ -97,7 +110,7 @@ static void make_words(struct spec *s)
 		seed |= strcmp(key, "seed") == 0;
 		spec_word_add(&s->word, &s->words, key, it->value);
 	}
-	if (!workload && !s->device_run && lab_find_option(s->conf, "workload", NULL))
+	if (!workload && !s->device_run && !s->node_run && lab_find_option(s->conf, "workload", NULL))
 		spec_word_add(&s->word, &s->words, "workload", pl_conf_str(s->conf, "workload"));
 	if (!seed)
 		spec_word_add(&s->word, &s->words, "seed", pl_conf_str(s->conf, "seed"));
@@ -126,7 +139,7 @@ static const char *unavailable(const struct spec *s)
 
 int spec_settle(struct pl_conf *c, struct pl_fault *f)
 {
-	return strcmp(pl_conf_str(c, "run"), "device") == 0 ? PL_OK : wl_identify(c, f);
+	return strcmp(pl_conf_str(c, "run"), "engine") == 0 ? wl_identify(c, f) : PL_OK;
 }
 
 void spec_init(struct spec *s, const struct pl_conf *conf)
@@ -136,17 +149,23 @@ void spec_init(struct spec *s, const struct pl_conf *conf)
 	s->conf = lab_calloc(1, sizeof *s->conf);
 	pl_conf_copy(s->conf, conf);
 	s->device_run = strcmp(pl_conf_str(s->conf, "run"), "device") == 0;
+	s->node_run = strcmp(pl_conf_str(s->conf, "run"), "node") == 0;
+	bool alone = s->device_run || s->node_run;
 	s->skip_err = reg_choose(s->conf, &s->choice, &f);
 	if (s->device_run) /* whether an engine could be run on it is no concern of a device run */
 		s->skip_err = device_run_check(s->conf, &f);
+	if (s->node_run)
+		s->skip_err = node_run_check(s->conf, &f);
 	if (s->skip_err)
 		lab_copy(s->skip, sizeof s->skip, f.text);
 	for (int a = 0; a < REG_AXES; a++)
-		s->axis[a] = s->device_run && a != REG_DEVICE ? "-" : reg_chosen(&s->choice, (enum reg_axis)a);
-	if (s->skip_err && !s->device_run)
+		s->axis[a] = alone && a != (s->device_run ? REG_DEVICE : REG_NODE)
+				     ? "-"
+				     : reg_chosen(&s->choice, (enum reg_axis)a);
+	if (s->skip_err && !alone)
 		s->skip_err = unavailable(s) && !kv_refusal(&s->choice) ? PL_UNSUPPORTED : PL_INVALID;
 	s->seed = pl_conf_u64(s->conf, "seed");
-	s->simulated = s->choice.device && s->choice.device->peek != NULL;
+	s->simulated = s->node_run || (s->choice.device && s->choice.device->peek != NULL);
 	s->experiment = lab_strdup("single");
 	s->group = lab_strdup("");
 	s->label = lab_strdup("single");

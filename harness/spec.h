@@ -8,6 +8,9 @@
  * device_bytes, block_bytes, those of device runs (device.*) and those of its device are part of it. To an engine's run
  * device.* is foreign, and `run = engine`, being the default, is left out.
  *
+ * A run of layouts alone (`run = node`) has no axis but the node; of its keys only seed, keys, records, page_bytes, those
+ * of such runs (node.*) and those of its layout are part of it.
+ *
  * A profile is applied before a spec is made (profile_apply_named): its keys are then words like any other. And so is a
  * file of keys read (spec_settle): keys.digest is then a word, where the file lies (keys.path) never is one. */
 #ifndef PL_HARNESS_SPEC_H
@@ -23,6 +26,7 @@ struct spec_word {
 struct spec { /* owns its texts and its conf */
 	struct pl_conf *conf; /* allocated: a conf must not move */
 	bool device_run; /* of the device alone: of choice only the device is meant */
+	bool node_run; /* of layouts of pages alone: of choice only the node is meant */
 	struct kv_choice choice;
 	const char *axis[REG_AXES]; /* names of the choices that hold, "-" where an axis does not apply */
 	struct spec_word *word; /* canonical, sorted by key */

@@ -226,3 +226,16 @@ void res_difference(const struct res_counters *before, const struct res_counters
 	}
 	*out = d;
 }
+
+const struct res_metric *res_node_metric(const char *name)
+{
+	static const struct res_metric table_of_node[] = {
+#define X(name, unit, direction, text) {#name, unit, direction, RES_EXACT, false, text},
+		RES_NODE(X)
+#undef X
+	};
+	for (size_t i = 0; i < PL_COUNT(table_of_node); i++)
+		if (strcmp(table_of_node[i].name, name) == 0)
+			return &table_of_node[i];
+	return NULL;
+}

@@ -93,8 +93,42 @@ struct res_metric {
 	X(media_write_bytes, "bytes", RES_LOWER, "bytes programmed")                                                   \
 	X(media_moved_bytes, "bytes", RES_LOWER, "of these, by the device's own collection")                           \
 	X(zone_resets_untimed, "count", RES_NONE, "zones emptied out of band, taking no time")
+/* The row `node` of runs of layouts alone (run = node); X(name, unit, direction, text). What concerns searches is summed
+ * over all lookups; a line has 64 bytes and counts once a lookup. */
+#define RES_NODE(X)                                                                                                    \
+	X(records, "count", RES_NONE, "records in the tree")                                                           \
+	X(lookups, "count", RES_NONE, "lookups, all of records that are there")                                        \
+	X(height, "count", RES_LOWER, "pages from the root to a leaf")                                                 \
+	X(pages, "pages", RES_LOWER, "pages of the tree")                                                              \
+	X(leaf_pages, "pages", RES_LOWER, "of these, leaves")                                                          \
+	X(page_bytes_total, "bytes", RES_LOWER, "bytes of all pages")                                                  \
+	X(user_bytes, "bytes", RES_NONE, "bytes of all keys and values as given")                                      \
+	X(leaf_lines, "count", RES_LOWER, "lines touched in leaves, those of the value included")                      \
+	X(inner_lines, "count", RES_LOWER, "lines touched in inner pages")                                             \
+	X(value_lines, "count", RES_NONE, "lines of leaves that hold bytes of the value")                              \
+	X(loaded_lines, "count", RES_LOWER, "lines touched or prefetched, in all pages")                               \
+	X(distinct_lines, "count", RES_LOWER, "different lines that any lookup touched: what a cache has to hold")     \
+	X(leaf_comparisons, "count", RES_LOWER, "comparisons with the key in leaves: of integers, heads, hints, "      \
+		"records; a node of a trie is one")                                                                    \
+	X(inner_comparisons, "count", RES_LOWER, "the same in inner pages")                                            \
+	X(array_comparisons, "count", RES_LOWER, "of both, with elements of dense arrays")                             \
+	X(trie_comparisons, "count", RES_LOWER, "of both, with nodes of a trie")                                       \
+	X(record_comparisons, "count", RES_LOWER, "of both, with key bytes found through a slot or a start")           \
+	X(leaf_read_bytes, "bytes", RES_LOWER, "bytes of leaves looked at, the value included")                        \
+	X(inner_read_bytes, "bytes", RES_LOWER, "bytes of inner pages looked at")                                      \
+	X(fixed_bytes, "bytes", RES_LOWER, "bookkeeping and fences of all pages")                                      \
+	X(trie_bytes, "bytes", RES_LOWER, "room for tries in all pages")                                               \
+	X(trie_used_bytes, "bytes", RES_LOWER, "of these, used")                                                       \
+	X(hint_bytes, "bytes", RES_LOWER, "hints of all pages")                                                        \
+	X(head_bytes, "bytes", RES_LOWER, "heads of all pages")                                                        \
+	X(slot_bytes, "bytes", RES_LOWER, "slots, starts, lengths and flags of all pages")                             \
+	X(key_bytes, "bytes", RES_LOWER, "key bytes as stored in all pages")                                           \
+	X(value_bytes, "bytes", RES_NONE, "values of all pages, references to children included")                      \
+	X(free_bytes, "bytes", RES_LOWER, "free bytes of all pages")
 /* clang-format on */
 
+/* A metric of the row `node`, or NULL. */
+const struct res_metric *res_node_metric(const char *name);
 /* A metric of the row `device`, or NULL: also those of single operations. Valid until the next call. */
 const struct res_metric *res_device_metric(const char *name);
 

@@ -94,7 +94,8 @@ static int digest_row(void *arg, const char *line, size_t n, int number, struct 
 	json_error_t why;
 	json_t *row = json_loadb(line, n, 0, &why);
 	const char *kind = res_text(row, "row");
-	bool exact = strcmp(kind, "host") != 0 && strcmp(kind, "derived") != 0 && strcmp(kind, "end") != 0;
+	bool exact = strcmp(kind, "host") != 0 && strcmp(kind, "derived") != 0 && strcmp(kind, "wall") != 0 &&
+		     strcmp(kind, "end") != 0;
 	bool is_row = json_is_object(row);
 	json_decref(row);
 	if (!is_row)
