@@ -29,8 +29,9 @@
  *  1. Keys strictly ascend. Every key, there or not, has exactly one range: where the trie leads it. A range is the
  *     slots of its keys, so ranges ascend as keys do; its keys share all bytes to its depth, the sum of spans above.
  *  2. Within a range heads never descend; where they tie, the records decide.
- *  3. insert and remove move the first slots of the ranges behind, never the nodes. split, merge and compact (also one
- *     inside insert or update) build the trie anew; it is then a function of keys and options.
+ *  3. insert and remove move the first slots of the ranges behind, not the nodes; but the insert that makes a range 4
+ *     times b2.range_slots long, or a multiple of it, builds the trie anew, as split, merge and compact do (also one
+ *     inside insert or update): it is then a function of keys and options.
  *  4. The prefix is the common prefix of the two fences as kept, hence of every key; it is empty if upper is infinite.
  *     A fence is kept to its first P/16 bytes, upper to what is free at the time: prefixes get shorter, never wrong.
  *  5. In an inner node with entries the first is the lowest (a state bit): its key is empty and below all others. It
@@ -43,7 +44,8 @@
  *
  * Cost: lower_bound reads the nodes of one path, then by binary search a range (32 to 63 slots after a build, if bytes
  * divide them well): its heads and the records that tie, or without heads a record a probe. insert and remove also move
- * up to t/2 first slots. A build reads a few keys a node and, for heads, each record. Space: 6 or 10 bytes an entry,
+ * up to t/2 first slots. A build reads a few keys a node and, for heads, each record;
+ * one in 128 inserts into a range pays for one, so that a root that never was split has a trie. Space: 6 or 10 bytes an entry,
  * 24 + t a page.
  *
  * Lines of a leaf and keys compared by one lower_bound, counted (URLs of 63 bytes that share most of them, 100-byte
@@ -58,8 +60,7 @@
  * As built: the pivot is the nearer border of the byte value that the middle slot has. What has twice b2.range_slots is
  * divided, though a side may be small. With heads a span precedes a range, too, so that heads begin where keys differ.
  * What needs more than t bytes is tried without these spans, then with twice the range_slots.
- * Left out: rebuilding when one range has grown (a page filled from empty has no trie before its first split or
- * compact); one range for neighbouring small sides; infixes of the key beside the slots. */
+ * Left out: building a part of the trie anew; one range for neighbouring small sides; infixes of the key beside the slots. */
 #include "variants/node/b2.h"
 
 #include <assert.h>
@@ -67,6 +68,7 @@
 
 enum {
 	FIXED_BYTES = AT_TRIE - PL_PAGE_HEADER,
+	REBUILD_RANGES = 4, /* a range that has grown to so many times range_slots, or to a multiple, is divided */
 	FENCE_SHARE = 16, /* a fence is kept to this part of a page */
 	PREFETCH_TRIE_BYTES = 384,
 	PREFETCH_RANGE_BYTES_MAX = 1024,
@@ -430,9 +432,10 @@ static void close_slot(const struct nod_cfg *c, uint8_t *page, uint32_t slot)
 	set16(page, AT_COUNT, a.count - 1);
 }
 
-/* An entry in a slot that was opened for it: its record, its head, and the ranges behind it. The empty key goes to
+/* An entry in a slot that was opened for it: its record, its head, and the ranges behind it. Returns how many
+ * slots its range has now. The empty key goes to
  * range 0, as any trie would have it. */
-static void put_entry(
+static uint32_t put_entry(
 	const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_slice suffix, pl_slice value, unsigned flags)
 {
 	struct b2_arrays a = arrays_of(c, page);
@@ -442,6 +445,8 @@ static void put_entry(
 	if (a.head_bytes)
 		put32(page + a.heads + HEAD_BYTES * slot, head_of(key_after(suffix, r.depth)));
 	b2_shift_insert(page, r.number);
+	bool last = r.number + 1 >= at16(page, AT_RANGES); /* then r has the new slot already */
+	return r.to - r.from + (last ? 0 : 1);
 }
 
 static int b2_insert(
@@ -459,9 +464,11 @@ static int b2_insert(
 	if (entry_bytes(arrays_of(c, page).head_bytes) + suffix.n + value.n > gap.hi - gap.lo)
 		b2_compact(c, page);
 	open_slot(c, page, slot);
-	put_entry(c, page, slot, suffix, value, flags);
+	uint32_t slots = put_entry(c, page, slot, suffix, value, flags);
 	if (lowest)
 		set16(page, AT_STATE, state | LOWEST);
+	if (slots % (REBUILD_RANGES * (uint32_t)c->derived[RANGE_SLOTS]) == 0)
+		b2_build(c, page);
 	return PL_OK;
 }
 

@@ -186,6 +186,7 @@ static void around_a_span(uint32_t with_heads)
 	require(page[root] == strlen(common) && memcmp(page + root + 1, common, strlen(common)) == 0);
 	require(start(page, 1) == 0 && start(page, ranges(page) - 1) == 100);
 	memcpy(before, page + root, trie_bytes(&l.c) - 2 * ranges(page));
+	l.c.derived[RANGE_SLOTS] = 4096; /* nothing is built anew when ranges grow */
 	for (size_t n = 0; n <= strlen(common) + 2; n++) {
 		static const uint8_t last[] = {0, 1, '/', '0', 'z', 254, 255};
 		memcpy(key, common, strlen(common));
@@ -221,6 +222,33 @@ static void test_virtual_edges(void **state)
 	(void)state;
 	around_a_span(0);
 	around_a_span(1);
+}
+
+/* A page that is filled from empty has a trie: a range that grows to four times range_slots is divided. And where it
+ * cannot be, for the trie has no room, inserts go on. */
+static void test_long_ranges(void **state)
+{
+	struct level l;
+	(void)state;
+	for (uint32_t with_heads = 0; with_heads < 2; with_heads++)
+		for (uint32_t range_slots = 2; range_slots <= 32; range_slots *= 4) {
+			uint8_t *page = open_page(&l, 3, 65536, range_slots, with_heads);
+			for (uint32_t i = 0; i < 400; i++) {
+				(void)put(&l, page, l.keys[i * 7919 % l.nkeys]);
+				if (nod_count(l.o, &l.c, page) < 4 * range_slots)
+					require(ranges(page) == 1);
+				if (nod_count(l.o, &l.c, page) == 4 * range_slots)
+					require(ranges(page) > 1);
+			}
+			uint32_t longest = 0;
+			for (uint32_t i = 0; i < l.nkeys; i++) {
+				struct b2_range r = range_of(&l, page, l.keys[i]);
+				longest = longest > r.to - r.from ? longest : r.to - r.from;
+			}
+			require(range_slots == 2 || longest < 4 * range_slots);
+			check_sound(&l, page);
+			close_page(&l, page);
+		}
 }
 
 /* Built from the same keys, whatever came before, pages are the same to the byte. */
@@ -364,6 +392,7 @@ static const struct test tests[] = {
 	{"check_finds_every_node", test_damaged_nodes},
 	{"search_ends_among_hostile_nodes", test_hostile_nodes},
 	{"virtual_edges_take_the_rest", test_virtual_edges},
+	{"long_ranges_are_divided", test_long_ranges},
 	{"trie_is_a_function_of_the_keys", test_function_of_keys},
 	{"ranges_are_short", test_ranges},
 	{"long_beginnings_make_a_coarse_trie", test_too_long},
