@@ -242,7 +242,8 @@ static int read_options(struct store *s, struct pl_fault *f)
 /* The longest value: what the pool can hold dirty at once, an index page can name, and a log can take. */
 static int limit_values(struct store *s, struct pl_fault *f)
 {
-	uint32_t room = s->page_bytes - 72;
+	/* by_parent the pages of a value bear its key: see engine/btree/btree.h */
+	uint32_t room = s->page_bytes - 72 - (store_by_parent(s) ? 8 + s->node.max_key_bytes : 0);
 	uint64_t frames = pl_conf_u64(s->conf, "pool_bytes") / s->page_bytes;
 	uint64_t pages = pl_min64(frames / 8, room / 8), most = pages * room;
 	if (s->choice.durability->logs) {
@@ -321,6 +322,7 @@ static int allocate(struct store *s, struct pl_fault *f)
 	s->free_ids = calloc(s->max_ids + 1, sizeof *s->free_ids);
 	s->deferred_ids = calloc(s->max_ids + 1, sizeof *s->deferred_ids);
 	s->image = aligned_alloc(4096, page);
+	s->locs = aligned_alloc(4096, page);
 	size_t scratch = spc_scratch_bytes(s->choice.space, s->space_derived, s->page_bytes);
 	s->space_scratch = malloc(scratch + 64);
 	s->large_frames = calloc(s->max_overflow_pages + 2, sizeof *s->large_frames);
@@ -328,7 +330,7 @@ static int allocate(struct store *s, struct pl_fault *f)
 	size_t per_op = 2 * (size_t)s->node.max_key_bytes + 64;
 	s->scratch = calloc(s->max_active, sizeof *s->scratch);
 	s->scratch_memory = malloc(s->max_active * per_op);
-	if (!s->directory || !s->free_ids || !s->deferred_ids || !s->image || !s->space_scratch || !s->large_frames ||
+	if (!s->directory || !s->free_ids || !s->deferred_ids || !s->image || !s->locs || !s->space_scratch || !s->large_frames ||
 		!s->scratch || !s->scratch_memory)
 		return pl_fault_set(f, PL_NOMEM, "no memory for a directory of %" PRIu64 " pages", s->max_ids);
 	while (s->nscratch < s->max_active) {
@@ -355,6 +357,7 @@ static void release(struct store *s)
 	free(s->free_ids);
 	free(s->deferred_ids);
 	free(s->image);
+	free(s->locs);
 	free(s->space_scratch);
 	free(s->large_frames);
 	for (size_t i = 0; i < s->io_nslabs; i++)
@@ -499,6 +502,8 @@ static int recover(struct store *s, struct pl_ctx *x, struct pl_fault *f)
 			return err;
 	}
 	list_free_ids(s);
+	if (store_by_parent(s)) /* the directory knows the root only */
+		s->stats.live_pages = c->addressing->extents(s);
 	if (!err)
 		err = s->failed ? PL_FAILED : c->placement->recover(s, x);
 	io_drain(s, x);

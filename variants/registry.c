@@ -11,7 +11,7 @@
 #define STRUCTURES(X) X(str_btree)
 #define NODES(X)      X(nod_slotted) X(nod_ordinal) X(nod_b2)
 #define SPACES(X)     X(spc_raw) X(spc_lz4) X(spc_hole) X(spc_hole_lz4) X(spc_zstd)
-#define ADDRESSINGS(X) X(adr_fixed) X(adr_table)
+#define ADDRESSINGS(X) X(adr_fixed) X(adr_table) X(adr_cow)
 #define PLACEMENTS(X) X(plc_inplace) X(plc_shadow) X(plc_zone)
 #define CLEANINGS(X)  X(cln_greedy) X(cln_costbenefit) X(cln_deathtime) X(cln_dchoices)
 #define DURABILITIES(X) X(dur_redo) X(dur_none)

@@ -21,7 +21,7 @@ static int get(struct store *s, struct pl_ctx *x, struct kv_op *op)
 	int err = path_descend(s, x, op, op->key);
 	if (err)
 		return err;
-	const uint8_t *page = frame_page(s, op->in.frame[op->in.height - 1u]);
+	uint8_t *page = frame_page(s, op->in.frame[op->in.height - 1u]);
 	struct nod_entry e;
 	bool exact;
 	uint32_t slot = path_search(s, x, page, op->key, &exact);
@@ -31,7 +31,7 @@ static int get(struct store *s, struct pl_ctx *x, struct kv_op *op)
 	nod_entry(s->choice.node, &s->node, page, slot, &e);
 	op->result = e.value;
 	if (e.flags & NOD_OVERFLOW) {
-		struct overflow o = overflow_of(e.value);
+		struct overflow o = overflow_of(s, page, &e);
 		err = overflow_read(s, x, op, &o);
 		if (err)
 			return err;

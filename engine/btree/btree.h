@@ -5,11 +5,14 @@
  *
  * A value that does not fit in a leaf lies in overflow pages; its leaf entry, flagged NOD_OVERFLOW, holds
  *     u64 length, u64 stamp (lsn of the last change), u64 reference to the index page.
- * Overflow index page:  64 u32 bytes used, 68 u32 number of references, 72 u64 references
- * Overflow data page:   64 u32 bytes used, 68 zero, 72 data
+ * Overflow index page:  64 u32 bytes used, 68 u32 number of references, 72 [key] u64 references
+ * Overflow data page:   64 u32 bytes used, 68 zero,                     72 [key] data
+ * key: nothing, or, where only the path from the root leads to a page (by_parent), what to descend by when cleaning meets
+ * its image:  u32 key bytes, u32 zero, the record's key, zeros to a multiple of 8
  *
  * An operation plans in any number of turns (descends, pins what it will need, changes nothing), then reserves and
- * applies in one. What it noted is valid while the versions of the frames it pinned are unchanged; else it plans anew. */
+ * applies in one. What it noted is valid while the versions of the frames it pinned are unchanged; else it plans anew.
+ * Where parents hold the places of their children (by_parent) a change dirties its whole path: R2 of store.h. */
 #ifndef PL_BTREE_H
 #define PL_BTREE_H
 
@@ -19,20 +22,22 @@
 #define OVERFLOW_AT 72u
 
 struct overflow {
-	uint64_t length, stamp, index;
+	uint64_t length, stamp, index; /* index: page id */
+	uint32_t at; /* where references or data begin in its pages */
 };
 
-static inline struct overflow overflow_of(pl_slice value)
+/* Where they begin in the pages of a value whose key has so many bytes. */
+static inline uint32_t overflow_at(const struct store *s, size_t key_bytes)
 {
-	return (struct overflow){le64(value.p), le64(value.p + 8), le64(value.p + 16)};
+	return OVERFLOW_AT + (store_by_parent(s) ? 8 + (((uint32_t)key_bytes + 7) & ~7u) : 0);
 }
-static inline uint32_t overflow_room(const struct store *s)
+static inline uint32_t overflow_room(const struct store *s, uint32_t at)
 {
-	return s->page_bytes - OVERFLOW_AT;
+	return s->page_bytes - at;
 }
-static inline uint32_t overflow_pages(const struct store *s, uint64_t length)
+static inline uint32_t overflow_pages(const struct store *s, uint32_t at, uint64_t length)
 {
-	return (uint32_t)pl_div_up(length, overflow_room(s));
+	return (uint32_t)pl_div_up(length, overflow_room(s, at));
 }
 
 /* path.c */
@@ -47,17 +52,34 @@ void path_cut(struct store *s, struct kv_op *op, uint32_t n);
 int path_descend(struct store *s, struct pl_ctx *x, struct kv_op *op, pl_slice key);
 /* Search in a page, charged. */
 uint32_t path_search(const struct store *s, struct pl_ctx *x, const uint8_t *page, pl_slice key, bool *exact);
-uint64_t path_child_id(const struct store *s, const uint8_t *page, uint32_t slot);
+/* The page behind entry `slot` of an inner page; 0: none. path_child_frame: its frame if it is resident, else POOL_NONE. */
+uint64_t path_child_id(struct store *s, uint8_t *page, uint32_t slot);
+uint32_t path_child_frame(struct store *s, uint8_t *page, uint32_t slot);
+/* Pages that a change of the leaf dirties, new ones and values aside: itself, or its whole path. */
+static inline uint32_t path_dirties(const struct store *s, const struct kv_op *op)
+{
+	return store_by_parent(s) ? op->in.height : 1;
+}
+/* The leaf of the path is about to change: its ancestors' part of that (reserved). */
+void path_touch(struct store *s, const struct kv_op *op);
+/* Blocking: the page in a frame, pinned. f: may be NULL. */
+int page_wait(struct store *s, struct pl_ctx *x, uint64_t id, uint32_t *frame, struct pl_fault *f);
 
 /* overflow.c */
+/* What entry e of this resident leaf says. */
+struct overflow overflow_of(struct store *s, uint8_t *page, const struct nod_entry *e);
 /* Copy the whole value into op->buf; the leaf entry was `o`. Pins beyond the path are its own. */
 int overflow_read(struct store *s, struct pl_ctx *x, struct kv_op *op, const struct overflow *o);
-/* Create the pages of a value (all reserved); returns the id of the index page. */
-uint64_t overflow_write(struct store *s, struct pl_ctx *x, pl_slice value);
+/* Create the pages of a value (all reserved); returns the reference to the index page. */
+uint64_t overflow_write(struct store *s, struct pl_ctx *x, pl_slice key, pl_slice value);
+/* Is this page the index of `o`? PL_DAMAGED into f. */
+int overflow_is_index(struct store *s, const uint8_t *page, const struct overflow *o, struct pl_fault *f);
 /* Is the page in this frame the index of `o`, and do its references name pages? To be asked before overflow_free. */
 int overflow_check(struct store *s, uint32_t index_frame, const struct overflow *o);
 /* Free all pages of a value whose index page is in this frame. */
 void overflow_free(struct store *s, uint32_t index_frame);
+/* The page with part k of a value, of which this is the index. */
+uint64_t overflow_part(struct store *s, uint8_t *index, const struct overflow *o, uint32_t k);
 /* Pin the data pages that [offset, offset + n) touches (the large slot is op's). */
 int overflow_pin_range(
 	struct store *s, struct pl_ctx *x, struct kv_op *op, const struct overflow *o, uint64_t offset, uint64_t n);
@@ -67,6 +89,7 @@ void overflow_patch(struct store *s, const struct overflow *o, uint64_t offset, 
 int btree_format(struct store *s, struct pl_ctx *x);
 int btree_turn(struct store *s, struct pl_ctx *x, struct kv_op *op);
 int btree_check(struct store *s, struct pl_ctx *x, struct pl_fault *f);
+bool btree_refs(struct store *s, uint8_t *page, str_visit *visit, void *arg);
 /* write.c, scan.c */
 int btree_put(struct store *s, struct pl_ctx *x, struct kv_op *op);
 int btree_update(struct store *s, struct pl_ctx *x, struct kv_op *op);

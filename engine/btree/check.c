@@ -16,27 +16,22 @@ struct walk {
 	uint64_t pages, records, overflow_pages;
 };
 
-/* Blocking. */
 static int get_page(struct walk *w, uint64_t id, uint32_t *frame)
 {
-	struct store *s = w->s;
-	int err;
-	while ((err = page_get(s, w->x, id, NULL, frame)) == PL_AGAIN && *frame == POOL_NONE) {
-		if (!s->in_flight)
-			return pl_fault_set(w->f, PL_FAILED, "no frame can be had for page %" PRIu64, id);
-		io_advance(s, w->x);
-	}
-	if (err == PL_AGAIN) {
-		const struct frame *f = &s->pool.frame[*frame];
-		while (f->state == FRAME_LOADING && s->in_flight)
-			io_advance(s, w->x);
-		err = f->state == FRAME_VALID ? f->error : PL_FAILED;
-		if (err)
-			page_unpin(s, *frame);
-	}
-	if (err && w->f)
-		*w->f = s->fault;
-	return err;
+	return page_wait(w->s, w->x, id, frame, w->f);
+}
+
+/* What stands for the page among those seen: its id, or, as ids of pages that leave the pool are used again by_parent, the
+ * place of its image. A page never written keeps its frame and id (behind the places: there are no fewer blocks). */
+static uint64_t mark_of(const struct store *s, uint64_t id)
+{
+	pl_loc loc = store_by_parent(s) ? store_loc(s, id) : (pl_loc){0};
+	return loc.v ? s->max_ids + 1 + loc_block(loc) - s->layout.data_start : id;
+}
+
+static size_t marks(const struct store *s)
+{
+	return (size_t)(s->max_ids + 1 + (store_by_parent(s) ? s->layout.data_blocks : 0));
 }
 
 static int name_once(struct walk *w, uint64_t id, uint64_t from)
@@ -44,10 +39,11 @@ static int name_once(struct walk *w, uint64_t id, uint64_t from)
 	if (!id || id > w->s->max_ids || !w->s->directory[id])
 		return pl_fault_set(w->f, PL_DAMAGED,
 			"page %" PRIu64 " refers to page %" PRIu64 ", which does not exist", from, id);
-	if (w->seen[id / 64] >> id % 64 & 1)
+	uint64_t mark = mark_of(w->s, id);
+	if (w->seen[mark / 64] >> mark % 64 & 1)
 		return pl_fault_set(w->f, PL_DAMAGED,
 			"page %" PRIu64 " is referred to twice, the second time by page %" PRIu64, id, from);
-	w->seen[id / 64] |= (uint64_t)1 << id % 64;
+	w->seen[mark / 64] |= (uint64_t)1 << mark % 64;
 	w->pages++;
 	return PL_OK;
 }
@@ -55,19 +51,16 @@ static int name_once(struct walk *w, uint64_t id, uint64_t from)
 static int check_value(struct walk *w, uint64_t leaf, const struct overflow *o)
 {
 	struct store *s = w->s;
-	uint32_t index, n = overflow_pages(s, o->length);
+	uint32_t index, room = overflow_room(s, o->at), n = overflow_pages(s, o->at, o->length);
 	int err = name_once(w, o->index, leaf);
 	if (!err)
 		err = get_page(w, o->index, &index);
 	if (err)
 		return err;
-	const uint8_t *ip = frame_page(s, index);
-	if (page_kind(ip) != PAGE_OVERFLOW_INDEX || le32(ip + 68) != n || n > overflow_room(s) / 8)
-		err = pl_fault_set(w->f, PL_DAMAGED,
-			"page %" PRIu64 ": not the index of a value of %" PRIu64 " bytes in %u pages", o->index,
-			o->length, n);
+	uint8_t *ip = frame_page(s, index);
+	err = overflow_is_index(s, ip, o, w->f);
 	for (uint32_t k = 0; k < n && !err; k++) {
-		uint64_t id = le64(ip + OVERFLOW_AT + (size_t)k * 8);
+		uint64_t id = overflow_part(s, ip, o, k);
 		uint32_t data;
 		err = name_once(w, id, o->index);
 		if (!err)
@@ -75,8 +68,8 @@ static int check_value(struct walk *w, uint64_t leaf, const struct overflow *o)
 		if (err)
 			break;
 		const uint8_t *dp = frame_page(s, data);
-		uint64_t bytes = pl_min64(overflow_room(s), o->length - (uint64_t)k * overflow_room(s));
-		if (page_kind(dp) != PAGE_OVERFLOW_DATA || le32(dp + 64) != OVERFLOW_AT + bytes)
+		uint64_t bytes = pl_min64(room, o->length - (uint64_t)k * room);
+		if (page_kind(dp) != PAGE_OVERFLOW_DATA || le32(dp + 64) != o->at + bytes)
 			err = pl_fault_set(w->f, PL_DAMAGED,
 				"page %" PRIu64 ": expected %" PRIu64 " bytes of a large value, found kind %d with %u",
 				id, bytes, page_kind(dp), le32(dp + 64));
@@ -89,7 +82,7 @@ static int check_value(struct walk *w, uint64_t leaf, const struct overflow *o)
 
 static int check_node(struct walk *w, uint64_t id, int level, pl_slice lower, pl_slice upper);
 
-static int check_entries(struct walk *w, uint64_t id, const uint8_t *page, int level, pl_slice lower, pl_slice upper)
+static int check_entries(struct walk *w, uint64_t id, uint8_t *page, int level, pl_slice lower, pl_slice upper)
 {
 	struct store *s = w->s;
 	uint32_t n = nod_count(s->choice.node, &s->node, page);
@@ -106,7 +99,7 @@ static int check_entries(struct walk *w, uint64_t id, const uint8_t *page, int l
 		if (!err && level == 0) {
 			w->records++;
 			if (e.flags & NOD_OVERFLOW) {
-				struct overflow o = overflow_of(e.value);
+				struct overflow o = overflow_of(s, page, &e);
 				err = e.value.n == OVERFLOW_ENTRY
 					      ? check_value(w, id, &o)
 					      : pl_fault_set(w->f, PL_DAMAGED,
@@ -143,7 +136,7 @@ static int check_node(struct walk *w, uint64_t id, int level, pl_slice lower, pl
 	int err = get_page(w, id, &frame);
 	if (err)
 		return err;
-	const uint8_t *page = frame_page(s, frame);
+	uint8_t *page = frame_page(s, frame);
 	bool leaf = page_kind(page) == PAGE_LEAF;
 	char why[160] = "";
 	if (level < 0)
@@ -162,10 +155,33 @@ static int check_node(struct walk *w, uint64_t id, int level, pl_slice lower, pl
 	return err;
 }
 
+/* By_parent: what the addressing counts as live is what was reached. A page may be written, and so move, during the walk
+ * (to where nothing was seen before: what it left is not used again before an anchor), so numbers are compared; a place is
+ * named if one is found. */
+static int check_extents(struct walk *w)
+{
+	struct store *s = w->s;
+	uint64_t unplaced = 0, start = s->layout.data_start;
+	for (uint32_t i = 0; i < s->pool.frames; i++)
+		unplaced += s->pool.frame[i].id && s->pool.frame[i].state == FRAME_VALID && !s->pool.frame[i].loc.v;
+	uint64_t live = s->choice.addressing->extents(s);
+	if (w->pages == live + unplaced)
+		return PL_OK;
+	for (uint64_t b = 0; b < s->layout.data_blocks && !s->pool.dirty; b++) {
+		uint64_t mark = s->max_ids + 1 + b;
+		if (s->choice.addressing->extent(s, start + b) && !(w->seen[mark / 64] >> mark % 64 & 1))
+			return pl_fault_set(w->f, PL_DAMAGED,
+				"the page at block %" PRIu64 " is live but nothing refers to it", start + b);
+	}
+	return pl_fault_set(w->f, PL_DAMAGED,
+		"the tree has %" PRIu64 " pages, %" PRIu64 " of them never written, but %" PRIu64 " extents are live",
+		w->pages, unplaced, live);
+}
+
 static int check_totals(struct walk *w)
 {
 	struct store *s = w->s;
-	for (uint64_t id = 1; id <= s->max_ids; id++)
+	for (uint64_t id = 1; id <= s->max_ids && !store_by_parent(s); id++)
 		if (s->directory[id] && !(w->seen[id / 64] >> id % 64 & 1))
 			return pl_fault_set(w->f, PL_DAMAGED, "page %" PRIu64 " is live but nothing refers to it", id);
 	if (w->records != s->records)
@@ -178,6 +194,9 @@ static int check_totals(struct walk *w)
 	if (w->pages != s->stats.live_pages)
 		return pl_fault_set(w->f, PL_DAMAGED, "there are %" PRIu64 " live pages, the store counts %" PRIu64,
 			w->pages, s->stats.live_pages);
+	int err = store_by_parent(s) ? check_extents(w) : PL_OK;
+	if (err)
+		return err;
 	struct plc_report r;
 	s->choice.placement->report(s, &r);
 	if (r.live_blocks + r.dead_blocks + r.free_blocks + r.reserved_blocks != r.capacity_blocks)
@@ -190,7 +209,7 @@ static int check_totals(struct walk *w)
 
 int btree_check(struct store *s, struct pl_ctx *x, struct pl_fault *f)
 {
-	struct walk w = {.s = s, .x = x, .f = f, .seen = calloc(s->max_ids / 64 + 1, 8)};
+	struct walk w = {.s = s, .x = x, .f = f, .seen = calloc(marks(s) / 64 + 1, 8)};
 	if (!w.seen)
 		return pl_fault_set(f, PL_NOMEM, "no memory to check the store");
 	s->fault.err = 0;

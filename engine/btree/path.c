@@ -1,4 +1,4 @@
-/* path.c - the pinned path of an operation, and the descent. */
+/* path.c - the pinned path of an operation, the descent, and the references in a page. */
 #include "engine/btree/btree.h"
 
 #include <assert.h>
@@ -77,11 +77,76 @@ uint32_t path_search(const struct store *s, struct pl_ctx *x, const uint8_t *pag
 	return nod_lower_bound(s->choice.node, &s->node, page, key, exact);
 }
 
-uint64_t path_child_id(const struct store *s, const uint8_t *page, uint32_t slot)
+/* The reference in entry `slot`, where it lies; NULL: there is none. */
+static uint8_t *child_ref(const struct store *s, uint8_t *page, uint32_t slot)
 {
 	struct nod_entry e;
 	nod_entry(s->choice.node, &s->node, page, slot, &e);
-	return e.value.n == 8 ? le64(e.value.p) : 0;
+	return e.value.n == 8 ? page + (e.value.p - page) : NULL;
+}
+
+uint64_t path_child_id(struct store *s, uint8_t *page, uint32_t slot)
+{
+	uint8_t *ref = child_ref(s, page, slot);
+	return ref ? ref_page(s, ref) : 0;
+}
+
+uint32_t path_child_frame(struct store *s, uint8_t *page, uint32_t slot)
+{
+	uint8_t *ref = child_ref(s, page, slot);
+	return ref ? page_resident(s, ref_known(s, ref)) : POOL_NONE;
+}
+
+void path_touch(struct store *s, const struct kv_op *op)
+{
+	for (uint32_t i = 0; store_by_parent(s) && i + 1 < op->in.height; i++)
+		page_touch(s, op->in.frame[i]);
+}
+
+int page_wait(struct store *s, struct pl_ctx *x, uint64_t id, uint32_t *frame, struct pl_fault *f)
+{
+	int err;
+	while ((err = page_get(s, x, id, NULL, frame)) == PL_AGAIN && *frame == POOL_NONE) {
+		if (!s->in_flight)
+			return pl_fault_set(f, PL_FAILED, "no frame can be had for page %" PRIu64, id);
+		io_advance(s, x);
+	}
+	if (err == PL_AGAIN) {
+		const struct frame *p = &s->pool.frame[*frame];
+		while (p->state == FRAME_LOADING && s->in_flight)
+			io_advance(s, x);
+		err = p->state == FRAME_VALID ? p->error : PL_FAILED;
+		if (err)
+			page_unpin(s, *frame);
+	}
+	if (err && f)
+		*f = s->fault;
+	return err;
+}
+
+bool btree_refs(struct store *s, uint8_t *page, str_visit *visit, void *arg)
+{
+	const struct nod_ops *o = s->choice.node;
+	enum page_kind kind = page_kind(page);
+	bool done = false;
+	if (kind == PAGE_OVERFLOW_INDEX) {
+		uint32_t key = store_by_parent(s) ? le32(page + OVERFLOW_AT) : 0;
+		uint32_t at = overflow_at(s, key < s->page_bytes ? key : 0), n = le32(page + OVERFLOW_AT - 4);
+		for (; n-- && at + 8 <= s->page_bytes && !done; at += 8)
+			done = visit(s, page + at, arg);
+	}
+	if (kind != PAGE_INNER && (kind != PAGE_LEAF || !s->overflow_pages))
+		return done;
+	uint32_t n = nod_count(o, &s->node, page);
+	for (uint32_t i = 0; i < n && !done; i++) {
+		struct nod_entry e;
+		nod_entry(o, &s->node, page, i, &e);
+		if (kind == PAGE_INNER && e.value.n == 8)
+			done = visit(s, page + (e.value.p - page), arg);
+		else if (kind == PAGE_LEAF && e.flags & NOD_OVERFLOW && e.value.n == OVERFLOW_ENTRY)
+			done = visit(s, page + (e.value.p - page) + 16, arg);
+	}
+	return done;
 }
 
 int path_descend(struct store *s, struct pl_ctx *x, struct kv_op *op, pl_slice key)
@@ -95,7 +160,7 @@ int path_descend(struct store *s, struct pl_ctx *x, struct kv_op *op, pl_slice k
 	}
 	for (;;) {
 		uint32_t at = op->in.pins - 1u;
-		const uint8_t *page = frame_page(s, op->in.frame[at]);
+		uint8_t *page = frame_page(s, op->in.frame[at]);
 		if (page_kind(page) == PAGE_LEAF)
 			break;
 		if (page_kind(page) != PAGE_INNER || op->in.pins + 4u > PINS_MAX)

@@ -36,13 +36,13 @@ static int next_leaf(struct store *s, struct kv_op *op)
 	return PL_NOTFOUND;
 }
 
-static int emit(struct store *s, struct pl_ctx *x, struct kv_op *op, const uint8_t *page, uint32_t slot, bool *more)
+static int emit(struct store *s, struct pl_ctx *x, struct kv_op *op, uint8_t *page, uint32_t slot, bool *more)
 {
 	struct nod_entry e;
 	nod_entry(s->choice.node, &s->node, page, slot, &e);
 	pl_slice value = e.value;
 	if (e.flags & NOD_OVERFLOW) {
-		struct overflow o = overflow_of(e.value);
+		struct overflow o = overflow_of(s, page, &e);
 		note(s, op, page, slot);
 		int err = overflow_read(s, x, op, &o);
 		if (err)
@@ -74,7 +74,7 @@ int btree_scan(struct store *s, struct pl_ctx *x, struct kv_op *op)
 		if (err)
 			return err;
 		uint32_t leaf = op->in.height - 1u;
-		const uint8_t *page = frame_page(s, op->in.frame[leaf]);
+		uint8_t *page = frame_page(s, op->in.frame[leaf]);
 		bool exact;
 		uint32_t slot = path_search(s, x, page, where_to(op), &exact),
 			 n = nod_count(s->choice.node, &s->node, page);

@@ -51,7 +51,7 @@ static uint32_t push_root_down(struct store *s, struct pl_ctx *x, struct kv_op *
 	nod_init(nod(s), &s->node, rp, false, (pl_slice){0}, (pl_slice){0});
 	rp[PAGE_AT_KIND] = PAGE_INNER;
 	rp[PAGE_AT_LEVEL] = (uint8_t)(level + 1);
-	put64(ref, page_id(cp));
+	put64(ref, ref_to(s, page_id(cp)));
 	int err = nod_insert(nod(s), &s->node, rp, 0, (pl_slice){0}, pl_slice_of(ref, 8), 0);
 	assert(!err);
 	(void)err;
@@ -80,13 +80,13 @@ static uint32_t split(struct store *s, struct pl_ctx *x, struct kv_op *op, uint3
 	s->stats.splits++;
 	pl_slice sep = pl_slice_of(sep_bytes, sep_n);
 	uint8_t ref[8];
-	put64(ref, page_id(right));
+	put64(ref, ref_to(s, page_id(right)));
 	if (root) {
 		int err = nod_insert(nod(s), &s->node, frame_page(s, op->in.frame[0]), 1, sep, pl_slice_of(ref, 8), 0);
 		assert(!err);
 		(void)err;
 	} else
-		post_separator(s, x, op, level - 1, sep, page_id(right));
+		post_separator(s, x, op, level - 1, sep, le64(ref));
 	return pl_slice_cmp(key, sep) < 0 ? frame : right_frame;
 }
 
@@ -138,7 +138,7 @@ int btree_put(struct store *s, struct pl_ctx *x, struct kv_op *op)
 	if (exact)
 		nod_entry(nod(s), &s->node, path_page(s, op, leaf), slot, &e);
 	if (exact && e.flags & NOD_OVERFLOW) { /* its pages are to be freed: know them */
-		err = want_index(s, x, op, overflow_of(e.value));
+		err = want_index(s, x, op, overflow_of(s, path_page(s, op, leaf), &e));
 		if (err)
 			return err;
 	}
@@ -146,7 +146,7 @@ int btree_put(struct store *s, struct pl_ctx *x, struct kv_op *op)
 	size_t bytes = large ? OVERFLOW_ENTRY : op->value.n;
 	bool full =
 		!(exact && bytes <= e.value.n) && !nod_room(nod(s), &s->node, path_page(s, op, leaf), op->key.n, bytes);
-	uint32_t fresh = (large ? overflow_pages(s, op->value.n) + 1 : 0) + (full ? split_pages(s, op) : 0);
+	uint32_t fresh = (large ? overflow_pages(s, overflow_at(s, op->key.n), op->value.n) + 1 : 0) + (full ? split_pages(s, op) : 0);
 	uint64_t log = s->choice.durability->record_bytes(s, op->key.n, op->value.n);
 	err = store_reserve(s, x, op, fresh, fresh + op->in.height + 1u, log, false);
 	if (err)
@@ -155,6 +155,7 @@ int btree_put(struct store *s, struct pl_ctx *x, struct kv_op *op)
 	/* apply: from here on nothing waits and nothing fails */
 	op->lsn = store_next_lsn(s);
 	op->replaced = exact;
+	path_touch(s, op);
 	if (exact && e.flags & NOD_OVERFLOW)
 		overflow_free(s, op->in.frame[op->in.height]);
 	uint8_t entry[OVERFLOW_ENTRY];
@@ -162,7 +163,7 @@ int btree_put(struct store *s, struct pl_ctx *x, struct kv_op *op)
 	if (large) {
 		put64(entry, op->value.n);
 		put64(entry + 8, op->lsn.v);
-		put64(entry + 16, overflow_write(s, x, op->value));
+		put64(entry + 16, overflow_write(s, x, op->key, op->value));
 		value = pl_slice_of(entry, sizeof entry);
 	}
 	uint32_t frame = op->in.frame[leaf];
@@ -208,7 +209,8 @@ static int update_inline(struct store *s, struct pl_ctx *x, struct kv_op *op, ui
 	size_t most = op->kind == KV_RMW ? e.value.n : op->value.n;
 	int err = op->kind == KV_RMW ? PL_OK : in_range(s, &patch, e.value.n);
 	if (!err)
-		err = store_reserve(s, x, op, 0, 1, s->choice.durability->record_bytes(s, op->key.n, most), false);
+		err = store_reserve(s, x, op, 0, path_dirties(s, op),
+			s->choice.durability->record_bytes(s, op->key.n, most), false);
 	if (err)
 		return err;
 	/* making room may have compacted the page: slots keep their numbers, bytes move */
@@ -220,6 +222,7 @@ static int update_inline(struct store *s, struct pl_ctx *x, struct kv_op *op, ui
 	}
 	if (!err) {
 		op->lsn = store_next_lsn(s);
+		path_touch(s, op);
 		page_dirty(s, frame);
 		uint8_t *page = frame_page(s, frame);
 		if (patch.bytes.n)
@@ -255,16 +258,19 @@ static int update_large(struct store *s, struct pl_ctx *x, struct kv_op *op, uin
 	if (!err)
 		err = overflow_pin_range(s, x, op, &o, patch.offset, patch.bytes.n);
 	if (!err)
-		err = store_reserve(s, x, op, 0, s->nlarge + 1,
+		err = store_reserve(s, x, op, 0, s->nlarge + store_by_parent(s) + path_dirties(s, op),
 			s->choice.durability->record_bytes(s, op->key.n, patch.bytes.n), false);
 	if (err)
 		return err;
 	op->lsn = store_next_lsn(s);
+	path_touch(s, op);
+	if (store_by_parent(s) && s->nlarge) /* the index page is on the path of its data pages */
+		page_touch(s, op->in.frame[op->in.height]);
 	overflow_patch(s, &o, patch.offset, patch.bytes);
 	uint8_t entry[OVERFLOW_ENTRY];
 	put64(entry, o.length);
 	put64(entry + 8, op->lsn.v);
-	put64(entry + 16, o.index);
+	put64(entry + 16, ref_to(s, o.index));
 	page_dirty(s, frame);
 	err = nod_update(nod(s), &s->node, frame_page(s, frame), slot, pl_slice_of(entry, sizeof entry), NOD_OVERFLOW);
 	assert(!err);
@@ -281,7 +287,7 @@ int btree_update(struct store *s, struct pl_ctx *x, struct kv_op *op)
 	int err = path_descend(s, x, op, op->key);
 	if (err)
 		return err;
-	const uint8_t *page = path_page(s, op, op->in.height - 1u);
+	uint8_t *page = path_page(s, op, op->in.height - 1u);
 	struct nod_entry e;
 	bool exact;
 	uint32_t slot = path_search(s, x, page, op->key, &exact);
@@ -290,7 +296,7 @@ int btree_update(struct store *s, struct pl_ctx *x, struct kv_op *op)
 	pl_charge(x, PL_COST_RECORD, 1);
 	nod_entry(nod(s), &s->node, page, slot, &e);
 	if (e.flags & NOD_OVERFLOW)
-		return update_large(s, x, op, slot, overflow_of(e.value));
+		return update_large(s, x, op, slot, overflow_of(s, page, &e));
 	return update_inline(s, x, op, slot);
 }
 
@@ -306,8 +312,7 @@ static bool merge_children(struct store *s, struct pl_ctx *x, uint32_t parent, u
 {
 	uint8_t *pp = frame_page(s, parent), sep[8192];
 	struct nod_entry e;
-	uint32_t left = page_resident(s, path_child_id(s, pp, left_slot)),
-		 right = page_resident(s, path_child_id(s, pp, left_slot + 1));
+	uint32_t left = path_child_frame(s, pp, left_slot), right = path_child_frame(s, pp, left_slot + 1);
 	if (left == POOL_NONE || right == POOL_NONE)
 		return false;
 	uint8_t *lp = frame_page(s, left), *rp = frame_page(s, right);
@@ -331,7 +336,7 @@ static void pull_root_up(struct store *s, struct pl_ctx *x, uint32_t root)
 {
 	uint8_t *rp = frame_page(s, root);
 	while (page_kind(rp) == PAGE_INNER && nod_count(nod(s), &s->node, rp) == 1) {
-		uint32_t child = page_resident(s, path_child_id(s, rp, 0));
+		uint32_t child = path_child_frame(s, rp, 0);
 		if (child == POOL_NONE)
 			return;
 		const uint8_t *cp = frame_page(s, child);
@@ -371,14 +376,14 @@ int btree_delete(struct store *s, struct pl_ctx *x, struct kv_op *op)
 		return PL_NOTFOUND;
 	nod_entry(nod(s), &s->node, frame_page(s, frame), slot, &e);
 	if (e.flags & NOD_OVERFLOW) {
-		err = want_index(s, x, op, overflow_of(e.value));
+		err = want_index(s, x, op, overflow_of(s, frame_page(s, frame), &e));
 		if (err)
 			return err;
 	}
 	/* an empty leaf should go: have a sibling here to merge it into */
 	if (leaf && nod_count(nod(s), &s->node, frame_page(s, frame)) == 1 && !(e.flags & NOD_OVERFLOW) &&
 		op->in.pins == op->in.height) {
-		const uint8_t *parent = path_page(s, op, leaf - 1);
+		uint8_t *parent = path_page(s, op, leaf - 1);
 		uint32_t at = op->in.slot[leaf - 1], n = nod_count(nod(s), &s->node, parent);
 		if (n > 1) {
 			err = path_want(s, x, op, path_child_id(s, parent, at + 1 < n ? at + 1 : at - 1));
@@ -391,6 +396,7 @@ int btree_delete(struct store *s, struct pl_ctx *x, struct kv_op *op)
 	if (err)
 		return err;
 	op->lsn = store_next_lsn(s);
+	path_touch(s, op);
 	if (e.flags & NOD_OVERFLOW)
 		overflow_free(s, op->in.frame[op->in.height]);
 	page_dirty(s, frame);

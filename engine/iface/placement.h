@@ -16,11 +16,13 @@
 struct store;
 struct anchor;
 
+#define PLC_UNKNOWN_ID 0x7FFFFFFFu /* adopt: some page's (addressing by_parent) */
+
 struct plc_image {
 	pl_pageid id; /* map pages: their index */
 	uint32_t frame; /* whose write this is: told when it completes; POOL_NONE: nobody */
 	enum dev_tag tag;
-	bool cleaning; /* a live image moved by the placement's own cleaning */
+	bool cleaning; /* a live image moved by the placement's own cleaning, or written because that needs it */
 	struct spc_image img;
 	uint8_t generation;
 	/* The dense blocks, page header first: it tells kind, clock and interval (page.h). Copied before place returns. */

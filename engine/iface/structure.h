@@ -6,6 +6,8 @@
 
 struct store;
 
+typedef bool str_visit(struct store *s, uint8_t *ref, void *arg);
+
 struct str_ops {
 	const char *name, *summary;
 	const char *unavailable;
@@ -14,8 +16,10 @@ struct str_ops {
 	int (*format)(struct store *s, struct pl_ctx *x);
 	/* One turn of an operation: PL_AGAIN after noting what it waits for, else its final status. */
 	int (*turn)(struct store *s, struct pl_ctx *x, struct kv_op *op);
-	/* Apply a log record while recovering (blocking). */
+	/* Everything verified (blocking): PL_DAMAGED and the first violation in words. */
 	int (*check)(struct store *s, struct pl_ctx *x, struct pl_fault *f);
+	/* The references in a page, in order, each where it lies; true as soon as visit says so. Ends for any bytes. */
+	bool (*refs)(struct store *s, uint8_t *page, str_visit *visit, void *arg);
 };
 
 #endif

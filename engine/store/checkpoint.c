@@ -1,7 +1,7 @@
 /* checkpoint.c - the cut, the images, the anchor, and what becomes free.
  *
  *   1 cut: the log starts anew, nothing of it is in flight           (durability.cut)
- *   2 place every dirty page, then map pages, then the batch directory
+ *   2 place every dirty page (by_parent: children before parents), then map pages, then the batch directory
  *   3 all writes seen -> sync 1: the images are durable
  *   4 the meta record, twice -> sync 2: the anchor is durable
  *   5 acknowledge what lies before the cut, free log, ids, zones and journal that only older anchors reach
@@ -15,14 +15,25 @@
 #include <string.h>
 
 struct dirty {
-	uint64_t id;
+	uint64_t rank, id;
 	uint32_t frame;
 };
 
-static int by_id(const void *a, const void *b)
+static int by_rank_and_id(const void *a, const void *b)
 {
 	const struct dirty *p = a, *q = b;
+	if (p->rank != q->rank)
+		return p->rank < q->rank ? -1 : 1;
 	return p->id < q->id ? -1 : p->id > q->id;
+}
+
+/* An image needs the places of the pages below it, where parents hold those: from the leaves' values up to the root. */
+static uint64_t rank(const struct store *s, uint32_t frame)
+{
+	const uint8_t *page = frame_page(s, frame);
+	if (!store_by_parent(s) || page_kind(page) == PAGE_OVERFLOW_DATA)
+		return 0;
+	return page_kind(page) == PAGE_OVERFLOW_INDEX ? 1 : 2u + page_level(page);
 }
 
 static int place_dirty(struct store *s, struct pl_ctx *x)
@@ -35,8 +46,8 @@ static int place_dirty(struct store *s, struct pl_ctx *x)
 	io_drain(s, x); /* no page is on its way any more, so every dirty one can go */
 	for (uint32_t i = 0; i < p->frames; i++)
 		if (p->frame[i].dirty)
-			list[n++] = (struct dirty){p->frame[i].id, i};
-	qsort(list, n, sizeof *list, by_id);
+			list[n++] = (struct dirty){rank(s, i), p->frame[i].id, i};
+	qsort(list, n, sizeof *list, by_rank_and_id);
 	for (uint32_t i = 0; i < n && !s->failed; i++)
 		page_write(s, x, list[i].frame);
 	free(list);
@@ -74,8 +85,8 @@ int checkpoint_run(struct store *s, struct pl_ctx *x)
 	s->choice.durability->cut(s, x, &a);
 	a.records = s->records;
 	a.overflow_pages = s->overflow_pages;
-	bool base = meta_wants_base(s);
 	int err = place_dirty(s, x);
+	bool base = meta_wants_base(s); /* what the images changed may be more than a delta holds */
 	if (!err)
 		err = s->choice.addressing->prepare(s, x, base);
 	if (!err) {

@@ -64,19 +64,35 @@ void image_seal(const struct store *s, uint8_t *bytes, const struct spc_image *i
 	put32(bytes + PAGE_AT_CRC, crc_of(bytes, s->block_bytes, bytes + s->block_bytes, img->bitmap, false));
 }
 
+/* By_parent every image of a tree bears the same number, and an extent serves one page after the other: versions of a page
+ * would all but agree, so the generation tells images of the store apart. */
+static uint8_t next_generation(const struct store *s, pl_loc loc, bool same)
+{
+	if (store_by_parent(s))
+		return (uint8_t)(((s->epoch << 24) + s->stats.page_writes) * 0x9E3779B97F4A7C15u >> 56);
+	return (uint8_t)(loc_generation(loc) + !same);
+}
+
 void image_make(struct store *s, struct pl_ctx *x, uint32_t frame, bool same, uint8_t *out, struct plc_image *i)
 {
 	uint8_t *page = frame_page(s, frame);
 	struct frame *f = &s->pool.frame[frame];
 	struct nod_gap gap = page_gap(s, x, page);
+	if (store_by_parent(s)) {
+		memcpy(s->locs, page, s->page_bytes);
+		refs_to_locs(s, s->locs);
+		put64(s->locs + PAGE_AT_ID, image_page_id(s, f->id));
+		page = s->locs;
+		pl_charge_bytes(x, PL_COST_COPY_KIB, s->page_bytes);
+	}
 	spc_encode(s->choice.space, s->space_derived, s->page_bytes, s->block_bytes, page, gap, out, &i->img,
 		s->space_scratch);
 	memcpy(out, page, PL_PAGE_HEADER);
 	i->id = (pl_pageid){f->id};
 	i->frame = frame;
 	i->tag = tag_of_kind(page_kind(page));
-	i->cleaning = false;
-	i->generation = (uint8_t)(loc_generation(f->loc) + !same);
+	i->cleaning = f->cleaning;
+	i->generation = next_generation(s, f->loc, same);
 	i->bytes = out;
 	image_seal(s, out, &i->img, i->generation);
 	image_charge(s, x);
@@ -105,7 +121,7 @@ int image_verify(const struct store *s, const uint8_t *bytes, size_t n, bool hom
 	if (found != expected)
 		return pl_fault_set(
 			f, PL_DAMAGED, "page %" PRIu64 ": checksum: expected %08x, found %08x", id, expected, found);
-	if (page_id(bytes) != id)
+	if (page_id(bytes) != image_page_id(s, id))
 		return pl_fault_set(
 			f, PL_DAMAGED, "page %" PRIu64 ": page id: found %" PRIu64 " in its place", id, page_id(bytes));
 	return PL_OK;

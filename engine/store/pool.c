@@ -90,7 +90,8 @@ static uint32_t write_cold(struct store *s, struct pl_ctx *x, uint32_t want)
 	uint32_t done = 0, at = p->hand;
 	for (uint32_t n = 0; n < p->frames && done < want && !s->failed; n++) {
 		struct frame *f = &p->frame[at];
-		if (f->state == FRAME_VALID && f->dirty && !f->writing && !f->pins && !f->referenced) {
+		if (f->state == FRAME_VALID && f->dirty && !f->writing && !f->pins && !f->referenced &&
+			(!store_by_parent(s) || refs_settled(s, at))) {
 			page_write(s, x, at);
 			s->stats.evictions_dirty++;
 			done++;
@@ -116,7 +117,7 @@ static bool evict_one(struct store *s)
 			f->referenced = false;
 			continue;
 		}
-		if (f->dirty)
+		if (f->dirty || (store_by_parent(s) && !refs_evict(s, i)))
 			continue;
 		assert(f->loc.v);
 		s->directory[f->id] = f->loc.v;
@@ -209,6 +210,7 @@ static void loaded(struct store *s, struct pl_ctx *x, struct io *io)
 	} else if (!err) {
 		const uint8_t *page = frame_page(s, i);
 		f->referenced = true;
+		put64(frame_page(s, i) + PAGE_AT_ID, id);
 		if (home) /* now the blocks present are known */
 			f->loc = loc_make(loc_block(f->loc), le16(page + PAGE_AT_BITMAP), page[PAGE_AT_CODEC],
 				page[PAGE_AT_GENERATION]);
@@ -344,16 +346,30 @@ uint32_t page_new(struct store *s, enum page_kind kind, uint8_t level)
 	return i;
 }
 
-void page_dirty(struct store *s, uint32_t frame)
+void page_touch(struct store *s, uint32_t frame)
 {
 	struct frame *f = &s->pool.frame[frame];
-	f->version++;
+	f->cleaning = false;
 	if (!f->dirty) {
 		assert(s->apply_pages);
 		s->apply_pages--; /* from now on the frame's (S3) */
 		f->dirty = true;
 		s->pool.dirty++;
 	}
+}
+
+void page_dirty(struct store *s, uint32_t frame)
+{
+	s->pool.frame[frame].version++;
+	page_touch(s, frame);
+}
+
+void extent_free(struct store *s, uint64_t id, pl_loc loc)
+{
+	s->choice.placement->release(s, id, loc);
+	if (store_by_parent(s))
+		s->choice.addressing->released(s, loc);
+	s->stats.live_pages--;
 }
 
 void page_free(struct store *s, uint64_t id)
@@ -374,12 +390,13 @@ void page_free(struct store *s, uint64_t id)
 		if (orphan(f))
 			push_free(p, i);
 	}
-	if (loc.v)
-		s->choice.placement->release(s, id, loc);
 	s->directory[id] = 0;
 	s->choice.addressing->changed(s, id, ADR_FREED);
-	s->deferred_ids[s->ndeferred_ids++] = (uint32_t)id;
-	s->stats.live_pages--;
+	if (loc.v)
+		extent_free(s, id, loc);
+	else
+		s->stats.live_pages--;
+	id_give(s, id);
 }
 
 void page_write(struct store *s, struct pl_ctx *x, uint32_t frame)
@@ -389,15 +406,20 @@ void page_write(struct store *s, struct pl_ctx *x, uint32_t frame)
 	assert(f->state == FRAME_VALID && f->dirty && !f->writing);
 	page_note_change(frame_page(s, frame), s->clock);
 	image_make(s, x, frame, false, s->image, &i);
-	f->dirty = false;
+	f->dirty = f->cleaning = false;
 	s->pool.dirty--;
 	f->writing = true;
 	s->pool.writing++;
 	pl_loc old = f->loc;
 	pl_loc loc = s->choice.placement->place(s, x, &i);
 	f->loc = loc;
-	if (old.v)
+	if (store_by_parent(s))
+		s->choice.addressing->placed(s, loc);
+	if (old.v) {
 		s->choice.placement->release(s, f->id, old);
+		if (store_by_parent(s))
+			s->choice.addressing->released(s, old);
+	}
 	s->choice.addressing->changed(s, f->id, ADR_MOVED);
 	s->clock += loc_blocks(loc);
 	s->stats.page_writes++;
@@ -431,4 +453,12 @@ uint64_t id_take(struct store *s)
 	assert(s->nfree_ids && s->reserved_ids);
 	s->reserved_ids--;
 	return s->free_ids[--s->nfree_ids];
+}
+
+void id_give(struct store *s, uint64_t id)
+{
+	if (store_by_parent(s)) /* nothing on media knows it */
+		s->free_ids[s->nfree_ids++] = (uint32_t)id;
+	else
+		s->deferred_ids[s->ndeferred_ids++] = (uint32_t)id;
 }

@@ -89,8 +89,9 @@ struct frame {
 	uint16_t pins;
 	uint8_t state;
 	bool dirty, writing, referenced;
+	bool cleaning; /* dirty only because cleaning moves it, or a page below it */
 	int8_t error; /* of a failed load, for its waiters */
-	uint8_t unused[13];
+	uint8_t unused[12];
 };
 _Static_assert(sizeof(struct frame) == 64, "one cache line");
 
@@ -160,6 +161,7 @@ struct store {
 	struct pl_rng cleaning_rng;
 	void *space_scratch;
 	uint8_t *image; /* room for one image */
+	uint8_t *locs; /* by_parent: room for a page with its references as locs */
 
 	struct layout layout;
 	struct pool pool;
@@ -236,6 +238,47 @@ static inline void store_set_loc(struct store *s, uint64_t id, pl_loc loc)
 		s->directory[id] = loc.v;
 }
 
+/* References: refs.c.
+ *
+ * A reference is 8 bytes in a page that name another one. Under fixed and table it is a page id, in memory and on media.
+ * With addressing by_parent (cow) it is the child's loc on media. In a resident page it is still that loc, or, once the
+ * child was needed, `id << 28 | 7 << 9` with an id taken for it: a name in memory that lives no longer than the parent's
+ * frame. Nothing else changes in a page when a reference becomes an id, so the page's version stays. All of this only by_parent:
+ *  R1 Ids name the root and children whose parents are resident and hold their ids. A page with a frame has an id, so
+ *     ancestors of resident pages are resident: a page is evicted only when no child of it has a frame.
+ *  R2 Ancestors of a dirty page are dirty: whoever dirties a page dirties its path (page_touch).
+ *  R3 A page is written when none of its children is dirty; its image holds their newest locs. So the image of a clean
+ *     page is right as long as it is clean, and children reach the device's queue before their parents.
+ *  R4 Ids are given back when their parent is evicted or their page is freed, and used again at once. As each belongs to
+ *     a live page, max_ids of them suffice. */
+static inline bool store_by_parent(const struct store *s)
+{
+	return s->choice.addressing->by_parent;
+}
+/* What a resident page holds to refer to a page. */
+static inline uint64_t ref_to(const struct store *s, uint64_t id)
+{
+	return store_by_parent(s) ? id << 28 | (uint64_t)SPC_CODEC_NOT_A_LOC << 9 : id;
+}
+/* The page id behind a reference of a resident page, given one if it has none; 0: it refers to no page. */
+uint64_t ref_page(struct store *s, uint8_t *ref);
+/* The same without giving one: 0 also if it has none (the page is not resident then). */
+uint64_t ref_known(const struct store *s, const uint8_t *ref);
+/* Does it refer to a live page? */
+bool ref_live(const struct store *s, const uint8_t *ref);
+/* Free the page it refers to (which is live), loaded or not. */
+void ref_free(struct store *s, const uint8_t *ref);
+/* By_parent, of a resident page: may it be evicted (R1), then its ids are given back; may it be written (R3); locs for
+ * ids in a copy of it. */
+bool refs_evict(struct store *s, uint32_t frame);
+bool refs_settled(struct store *s, uint32_t frame);
+void refs_to_locs(struct store *s, uint8_t *copy);
+/* What the header of a page's image says of its id. */
+static inline uint64_t image_page_id(const struct store *s, uint64_t id)
+{
+	return store_by_parent(s) ? STORE_ROOT : id; /* the number of its tree: there is one */
+}
+
 /* The store has failed: remembers the first sentence. Returns PL_FAILED. */
 int store_fail(struct store *s, const char *fmt, ...) PL_PRINTF(2, 3);
 
@@ -258,8 +301,12 @@ uint32_t page_resident(const struct store *s, uint64_t id);
 uint32_t page_new(struct store *s, enum page_kind kind, uint8_t level);
 /* About to change: consumes a reservation if the frame was clean. */
 void page_dirty(struct store *s, uint32_t frame);
+/* A page below this one is about to change. Nothing that operations read here changes, so its version stays. */
+void page_touch(struct store *s, uint32_t frame);
 /* Free the page: frame and extent go. Unpinned by everybody but the caller. */
 void page_free(struct store *s, uint64_t id);
+/* The same for a page that is not resident. */
+void extent_free(struct store *s, uint64_t id, pl_loc loc);
 /* Make sure `frames` free frames are promised; false: none promised, wait for a frame. */
 bool pool_reserve(struct store *s, struct pl_ctx *x, uint32_t frames);
 /* Encode a frame and place it. */
@@ -329,6 +376,8 @@ struct plc_where home_where(const struct store *s, uint64_t id, pl_loc loc);
 
 /* ids */
 uint64_t id_take(struct store *s);
+/* Not in use any more: may be taken again now (by_parent), or after the next anchor. */
+void id_give(struct store *s, uint64_t id);
 
 /* kv.c */
 void queue_push(struct queue *q, struct kv_op *op);

@@ -120,6 +120,8 @@ static int lay_out(struct store *s, struct shadow *w, struct pl_fault *f)
 	uint64_t ids = total / least_blocks(s) + 1, maps = pl_div_up(ids, (s->page_bytes - PL_PAGE_HEADER) / 8);
 	size_t base = 8 + (size_t)maps * 8;
 	size_t delta = 16 + base * 2 + (size_t)pl_max64(64, pl_min64(ids / 8, 32768)) * 16;
+	if (s->choice.addressing->greatest)
+		s->choice.addressing->greatest(total, &base, &delta);
 	l->meta_blocks = 2 * pl_div_up(base + strlen(s->spec) + 256, s->block_bytes) +
 			 8 * pl_div_up(delta + 256, s->block_bytes) + 32;
 	l->meta_start[1] = l->meta_blocks;
