@@ -88,7 +88,7 @@ static bool opening_overwrites(const struct kv_choice *c)
 }
 static bool maps(const struct kv_choice *c)
 {
-	return is(c->addressing->name, "table") || two_slots(c);
+	return !is(c->addressing->name, "fixed") || two_slots(c); /* a map, extents, or which slot is current */
 }
 
 /* Rules that protect short moments are looked for there. */

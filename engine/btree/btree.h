@@ -52,6 +52,8 @@ void path_cut(struct store *s, struct kv_op *op, uint32_t n);
 int path_descend(struct store *s, struct pl_ctx *x, struct kv_op *op, pl_slice key);
 /* Search in a page, charged. */
 uint32_t path_search(const struct store *s, struct pl_ctx *x, const uint8_t *page, pl_slice key, bool *exact);
+/* The reference in entry `slot` of an inner page, where it lies; NULL: there is none. */
+uint8_t *path_child_ref(const struct store *s, uint8_t *page, uint32_t slot);
 /* The page behind entry `slot` of an inner page; 0: none. path_child_frame: its frame if it is resident, else POOL_NONE. */
 uint64_t path_child_id(struct store *s, uint8_t *page, uint32_t slot);
 uint32_t path_child_frame(struct store *s, uint8_t *page, uint32_t slot);
@@ -62,8 +64,6 @@ static inline uint32_t path_dirties(const struct store *s, const struct kv_op *o
 }
 /* The leaf of the path is about to change: its ancestors' part of that (reserved). */
 void path_touch(struct store *s, const struct kv_op *op);
-/* Blocking: the page in a frame, pinned. f: may be NULL. */
-int page_wait(struct store *s, struct pl_ctx *x, uint64_t id, uint32_t *frame, struct pl_fault *f);
 
 /* overflow.c */
 /* What entry e of this resident leaf says. */
@@ -90,6 +90,9 @@ int btree_format(struct store *s, struct pl_ctx *x);
 int btree_turn(struct store *s, struct pl_ctx *x, struct kv_op *op);
 int btree_check(struct store *s, struct pl_ctx *x, struct pl_fault *f);
 bool btree_refs(struct store *s, uint8_t *page, str_visit *visit, void *arg);
+/* locate.c */
+int btree_path_to(struct store *s, struct pl_ctx *x, const uint8_t *image, uint64_t block, uint32_t at[STR_PATH_MAX],
+	uint32_t *n, uint8_t **ref);
 /* write.c, scan.c */
 int btree_put(struct store *s, struct pl_ctx *x, struct kv_op *op);
 int btree_update(struct store *s, struct pl_ctx *x, struct kv_op *op);

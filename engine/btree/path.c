@@ -77,8 +77,7 @@ uint32_t path_search(const struct store *s, struct pl_ctx *x, const uint8_t *pag
 	return nod_lower_bound(s->choice.node, &s->node, page, key, exact);
 }
 
-/* The reference in entry `slot`, where it lies; NULL: there is none. */
-static uint8_t *child_ref(const struct store *s, uint8_t *page, uint32_t slot)
+uint8_t *path_child_ref(const struct store *s, uint8_t *page, uint32_t slot)
 {
 	struct nod_entry e;
 	nod_entry(s->choice.node, &s->node, page, slot, &e);
@@ -87,13 +86,13 @@ static uint8_t *child_ref(const struct store *s, uint8_t *page, uint32_t slot)
 
 uint64_t path_child_id(struct store *s, uint8_t *page, uint32_t slot)
 {
-	uint8_t *ref = child_ref(s, page, slot);
+	uint8_t *ref = path_child_ref(s, page, slot);
 	return ref ? ref_page(s, ref) : 0;
 }
 
 uint32_t path_child_frame(struct store *s, uint8_t *page, uint32_t slot)
 {
-	uint8_t *ref = child_ref(s, page, slot);
+	uint8_t *ref = path_child_ref(s, page, slot);
 	return ref ? page_resident(s, ref_known(s, ref)) : POOL_NONE;
 }
 
@@ -101,27 +100,6 @@ void path_touch(struct store *s, const struct kv_op *op)
 {
 	for (uint32_t i = 0; store_by_parent(s) && i + 1 < op->in.height; i++)
 		page_touch(s, op->in.frame[i]);
-}
-
-int page_wait(struct store *s, struct pl_ctx *x, uint64_t id, uint32_t *frame, struct pl_fault *f)
-{
-	int err;
-	while ((err = page_get(s, x, id, NULL, frame)) == PL_AGAIN && *frame == POOL_NONE) {
-		if (!s->in_flight)
-			return pl_fault_set(f, PL_FAILED, "no frame can be had for page %" PRIu64, id);
-		io_advance(s, x);
-	}
-	if (err == PL_AGAIN) {
-		const struct frame *p = &s->pool.frame[*frame];
-		while (p->state == FRAME_LOADING && s->in_flight)
-			io_advance(s, x);
-		err = p->state == FRAME_VALID ? p->error : PL_FAILED;
-		if (err)
-			page_unpin(s, *frame);
-	}
-	if (err && f)
-		*f = s->fault;
-	return err;
 }
 
 bool btree_refs(struct store *s, uint8_t *page, str_visit *visit, void *arg)

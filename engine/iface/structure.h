@@ -6,6 +6,8 @@
 
 struct store;
 
+#define STR_PATH_MAX 40u
+
 typedef bool str_visit(struct store *s, uint8_t *ref, void *arg);
 
 struct str_ops {
@@ -20,6 +22,11 @@ struct str_ops {
 	int (*check)(struct store *s, struct pl_ctx *x, struct pl_fault *f);
 	/* The references in a page, in order, each where it lies; true as soon as visit says so. Ends for any bytes. */
 	bool (*refs)(struct store *s, uint8_t *page, str_visit *visit, void *arg);
+	/* By_parent: the path to the page whose image begins at `block`, found by what that image (opened) holds; blocking.
+	 * at[0..*n) are frames from the root down to its parent, pinned for the caller whatever is returned; *ref is where the
+	 * parent refers to it (NULL: it is the root, *n = 0). PL_NOTFOUND: no page refers there. */
+	int (*path_to)(struct store *s, struct pl_ctx *x, const uint8_t *image, uint64_t block,
+		uint32_t at[STR_PATH_MAX], uint32_t *n, uint8_t **ref);
 };
 
 #endif

@@ -69,7 +69,9 @@ void image_seal(const struct store *s, uint8_t *bytes, const struct spc_image *i
 static uint8_t next_generation(const struct store *s, pl_loc loc, bool same)
 {
 	if (store_by_parent(s))
-		return (uint8_t)(((s->epoch << 24) + s->stats.page_writes) * 0x9E3779B97F4A7C15u >> 56);
+		return (uint8_t)(((s->epoch << 24) + s->stats.page_writes + s->stats.moved_pages) *
+					 0x9E3779B97F4A7C15u >>
+				 56);
 	return (uint8_t)(loc_generation(loc) + !same);
 }
 
@@ -90,7 +92,7 @@ void image_make(struct store *s, struct pl_ctx *x, uint32_t frame, bool same, ui
 	memcpy(out, page, PL_PAGE_HEADER);
 	i->id = (pl_pageid){f->id};
 	i->frame = frame;
-	i->tag = tag_of_kind(page_kind(page));
+	i->tag = f->cleaning ? DEV_TAG_CLEAN : tag_of_kind(page_kind(page));
 	i->cleaning = f->cleaning;
 	i->generation = next_generation(s, f->loc, same);
 	i->bytes = out;

@@ -301,6 +301,27 @@ int page_get(struct store *s, struct pl_ctx *x, uint64_t id, struct kv_op *op, u
 	return PL_AGAIN;
 }
 
+int page_wait(struct store *s, struct pl_ctx *x, uint64_t id, uint32_t *frame, struct pl_fault *f)
+{
+	int err;
+	while ((err = page_get(s, x, id, NULL, frame)) == PL_AGAIN && *frame == POOL_NONE) {
+		if (!s->in_flight)
+			return pl_fault_set(f, PL_FAILED, "no frame can be had for page %" PRIu64, id);
+		io_advance(s, x);
+	}
+	if (err == PL_AGAIN) {
+		const struct frame *p = &s->pool.frame[*frame];
+		while (p->state == FRAME_LOADING && s->in_flight)
+			io_advance(s, x);
+		err = p->state == FRAME_VALID ? p->error : PL_FAILED;
+		if (err)
+			page_unpin(s, *frame);
+	}
+	if (err && f)
+		*f = s->fault;
+	return err;
+}
+
 void page_prefetch(struct store *s, struct pl_ctx *x, uint64_t id)
 {
 	struct pool *p = &s->pool;
@@ -312,6 +333,29 @@ void page_prefetch(struct store *s, struct pl_ctx *x, uint64_t id)
 		s->stats.pool_misses++;
 		(void)load(s, x, id);
 	}
+}
+
+int page_install(struct store *s, struct pl_ctx *x, uint64_t id, const uint8_t *page, uint32_t *frame)
+{
+	struct pool *p = &s->pool;
+	while (!make_free(s, x, p->reserved + 1)) {
+		if (!s->in_flight || s->failed)
+			return pl_fault_set(&s->fault, PL_FAILED, "no frame can be had for page %" PRIu64, id);
+		io_advance(s, x);
+	}
+	uint32_t i = pop_free(p);
+	struct frame *f = &p->frame[i];
+	assert(!entry_is_frame(s->directory[id]));
+	f->id = id;
+	f->loc = (pl_loc){s->directory[id]};
+	f->state = FRAME_VALID;
+	f->version++;
+	s->directory[id] = entry_of_frame(i);
+	memcpy(frame_page(s, i), page, s->page_bytes);
+	put64(frame_page(s, i) + PAGE_AT_ID, id);
+	page_pin(s, i);
+	*frame = i;
+	return PL_OK;
 }
 
 /* --- changing ----------------------------------------------------------------------------------------------------- */
@@ -404,7 +448,8 @@ void page_write(struct store *s, struct pl_ctx *x, uint32_t frame)
 	struct frame *f = &s->pool.frame[frame];
 	struct plc_image i;
 	assert(f->state == FRAME_VALID && f->dirty && !f->writing);
-	page_note_change(frame_page(s, frame), s->clock);
+	if (!f->cleaning)
+		page_note_change(frame_page(s, frame), s->clock);
 	image_make(s, x, frame, false, s->image, &i);
 	f->dirty = f->cleaning = false;
 	s->pool.dirty--;
@@ -421,6 +466,11 @@ void page_write(struct store *s, struct pl_ctx *x, uint32_t frame)
 			s->choice.addressing->released(s, old);
 	}
 	s->choice.addressing->changed(s, f->id, ADR_MOVED);
+	if (i.cleaning) {
+		s->stats.moved_pages++;
+		s->stats.moved_bytes += (uint64_t)loc_blocks(loc) * s->block_bytes;
+		return;
+	}
 	s->clock += loc_blocks(loc);
 	s->stats.page_writes++;
 	s->stats.page_exact_bytes += i.img.exact_bytes;

@@ -47,6 +47,15 @@ uint64_t ref_known(const struct store *s, const uint8_t *ref)
 	return is_id(v) && valid_id(s, v >> 28) ? v >> 28 : 0;
 }
 
+pl_loc ref_loc(const struct store *s, const uint8_t *ref)
+{
+	uint64_t v = le64(ref);
+	if (store_by_parent(s) && !is_id(v))
+		return (pl_loc){v};
+	uint64_t id = ref_known(s, ref);
+	return id ? store_loc(s, id) : (pl_loc){0};
+}
+
 bool ref_live(const struct store *s, const uint8_t *ref)
 {
 	uint64_t v = le64(ref);

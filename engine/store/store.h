@@ -264,6 +264,8 @@ static inline uint64_t ref_to(const struct store *s, uint64_t id)
 uint64_t ref_page(struct store *s, uint8_t *ref);
 /* The same without giving one: 0 also if it has none (the page is not resident then). */
 uint64_t ref_known(const struct store *s, const uint8_t *ref);
+/* The loc of the page's newest image; 0: none yet, or no such page. */
+pl_loc ref_loc(const struct store *s, const uint8_t *ref);
 /* Does it refer to a live page? */
 bool ref_live(const struct store *s, const uint8_t *ref);
 /* Free the page it refers to (which is live), loaded or not. */
@@ -292,6 +294,8 @@ static inline uint8_t *frame_page(const struct store *s, uint32_t f)
 /* A page for op: PL_OK and its frame, pinned; PL_AGAIN (op waits); an error. Without an op, PL_AGAIN leaves the loading
  * frame pinned for the caller, or says POOL_NONE if no frame can be had. */
 int page_get(struct store *s, struct pl_ctx *x, uint64_t id, struct kv_op *op, uint32_t *frame);
+/* Blocking: a page in a frame, pinned. f: told what is wrong; may be NULL. */
+int page_wait(struct store *s, struct pl_ctx *x, uint64_t id, uint32_t *frame, struct pl_fault *f);
 void page_prefetch(struct store *s, struct pl_ctx *x, uint64_t id);
 void page_unpin(struct store *s, uint32_t frame);
 void page_pin(struct store *s, uint32_t frame);
@@ -312,6 +316,8 @@ bool pool_reserve(struct store *s, struct pl_ctx *x, uint32_t frames);
 /* Encode a frame and place it. */
 void page_write(struct store *s, struct pl_ctx *x, uint32_t frame);
 void pool_balance(struct store *s, struct pl_ctx *x);
+/* A page that is not resident, of which the caller has read and opened the newest image: in a frame, as if loaded; pinned. */
+int page_install(struct store *s, struct pl_ctx *x, uint64_t id, const uint8_t *page, uint32_t *frame);
 /* A placed image has reached the device. */
 void page_written(struct store *s, struct pl_ctx *x, uint32_t frame);
 
@@ -341,6 +347,15 @@ int meta_write(struct store *s, struct pl_ctx *x, struct anchor *a, bool base);
 /* checkpoint.c */
 int checkpoint_run(struct store *s, struct pl_ctx *x);
 bool checkpoint_due(const struct store *s);
+
+/* relocate.c, by_parent: have the page whose image begins at `block` written elsewhere, by dirtying it and its ancestors
+ * for cleaning; blocking. id: perhaps its page id (else anything). bytes: its image, dense, in room for a page (destroyed),
+ * or NULL: it is read if need be. grant: reserve space for so many pages of it. PL_OK: it will move with the next anchor;
+ * PL_AGAIN: not before a checkpoint makes room; PL_DAMAGED: it does not verify, or nothing refers to it. */
+int store_relocate(struct store *s, struct pl_ctx *x, uint64_t block, uint64_t id, uint8_t *bytes,
+	bool (*grant)(struct store *s, uint32_t pages));
+/* Is it resident, so that no image need be read? */
+bool store_relocates_from_pool(const struct store *s, uint64_t block, uint64_t id);
 
 /* home.c: what guards in place share */
 struct home;

@@ -99,6 +99,8 @@ struct shadow {
 	struct batch batch[BATCHES_MAX];
 	uint32_t batches, batch_blocks;
 	struct batch *filling;
+	bool gathering; /* by_parent: what is placed goes where moved pages go, */
+	uint32_t behind; /* behind the last of them */
 };
 
 /* --- the device divided --------------------------------------------------------------------------------------------- */
@@ -344,11 +346,43 @@ static void write_image(struct store *s, struct pl_ctx *x, const struct plc_imag
 
 /* --- placing and releasing ------------------------------------------------------------------------------------------ */
 
+/* Where the next image moved goes when no hole takes it: behind the last one, else to the front of a long run, so that
+ * images that are not whole pages lie dense. */
+static uint32_t dense_room(const struct shadow *w, uint32_t behind, uint32_t n)
+{
+	if (behind < w->data_blocks && shadow_free_run(&w->map, behind) >= n &&
+		!w->map.avoid[behind / w->map.region_blocks])
+		return behind;
+	for (uint32_t want = w->map.exact; want > n; want /= 2) {
+		uint32_t at = shadow_free_smallest(&w->map, want);
+		if (at != SHADOW_NONE)
+			return at;
+	}
+	return shadow_free_smallest(&w->map, n);
+}
+
+/* The same for all that is placed while regions are emptied by_parent; into one of them rather than nowhere. */
+static uint32_t gathering_room(struct shadow *w, uint32_t n)
+{
+	uint32_t at = shadow_free_hole(&w->map, n);
+	if (at != SHADOW_NONE)
+		return at;
+	at = dense_room(w, w->behind, n);
+	if (at == SHADOW_NONE) {
+		memset(w->map.avoid, 0, w->regions);
+		at = shadow_free_smallest(&w->map, n);
+	}
+	w->behind = at + n;
+	return at;
+}
+
 /* Behind the last image while the group lasts, else where a new group can begin, else where it fits. */
-static uint32_t find_room(const struct shadow *w, uint32_t n, bool *group)
+static uint32_t find_room(struct shadow *w, uint32_t n, bool *group)
 {
 	const struct shadow_free *m = &w->map;
 	*group = false;
+	if (w->gathering)
+		return gathering_room(w, n);
 	if (w->group_left >= n && shadow_free_run(m, w->cursor) >= n)
 		return w->cursor;
 	*group = w->group_blocks != 0;
@@ -536,21 +570,6 @@ static bool move(struct store *s, struct pl_ctx *x, struct shadow *w, uint64_t i
 	return true;
 }
 
-/* Where the next image moved goes when no hole takes it: behind the last one, else to the front of a long run, so that
- * images that are not whole pages lie dense. */
-static uint32_t dense_room(const struct shadow *w, uint32_t behind, uint32_t n)
-{
-	if (behind < w->data_blocks && shadow_free_run(&w->map, behind) >= n &&
-		!w->map.avoid[behind / w->map.region_blocks])
-		return behind;
-	for (uint32_t want = w->map.exact; want > n; want /= 2) {
-		uint32_t at = shadow_free_smallest(&w->map, want);
-		if (at != SHADOW_NONE)
-			return at;
-	}
-	return shadow_free_smallest(&w->map, n);
-}
-
 /* Move what begins in a region into holes elsewhere; whole pages are broken for it only as long as the region gives more.
  * *behind: the last image moved so. False: not all of it found room. */
 static bool empty_region(struct store *s, struct pl_ctx *x, struct shadow *w, uint32_t region, uint32_t *behind)
@@ -600,6 +619,65 @@ static void gather_scattered(struct store *s, struct pl_ctx *x, struct shadow *w
 	memset(w->map.avoid, 0, w->regions);
 }
 
+static bool grant_moved(struct store *s, uint32_t pages)
+{
+	struct shadow *w = s->placement;
+	if (w->map.whole_pages < w->reserved + pages)
+		return false;
+	w->reserved += pages;
+	return true;
+}
+
+/* Have what begins in a region written elsewhere, with an anchor whenever what is kept for it is promised. */
+static int move_region(struct store *s, struct pl_ctx *x, struct shadow *w, uint32_t region)
+{
+	uint32_t begin = region * w->map.region_blocks;
+	int err = PL_OK;
+	for (uint32_t b = begin; b < begin + w->map.region_blocks && !err; b++) {
+		if (!w->owner[b])
+			continue;
+		uint64_t block = s->layout.data_start + b;
+		err = store_relocate(s, x, block, w->owner[b], NULL, grant_moved);
+		if (err == PL_AGAIN) {
+			err = checkpoint_run(s, x);
+			if (!err)
+				err = store_relocate(s, x, block, w->owner[b], NULL, grant_moved);
+		}
+		if (err && err != PL_AGAIN && !s->failed) { /* what is damaged stays where it is, for check to name */
+			w->damaged[region] = 1;
+			err = PL_OK;
+		}
+	}
+	int last = s->failed ? PL_FAILED : checkpoint_run(s, x);
+	return last ? last : err;
+}
+
+/* The same where only its ancestors know where a page lies: pages are moved by being written, so what was gained shows
+ * after each region. */
+static int gather_by_parent(struct store *s, struct pl_ctx *x, struct shadow *w, uint64_t want)
+{
+	int err = PL_OK;
+	w->gathering = true;
+	w->behind = SHADOW_NONE;
+	w->group_left = 0;
+	for (uint32_t r = 0; r < w->regions; r++)
+		w->scattered[r] = region_free(w, r).scattered;
+	while (!err && w->map.whole_pages < want) {
+		uint32_t r = worst_region(s, w);
+		if (r == SHADOW_NONE)
+			break;
+		w->map.avoid[r] = 1;
+		err = move_region(s, x, w, r);
+		w->map.avoid[r] = 0; /* it is free now, or as far as it can be */
+		w->scattered[r] = 0;
+		if (err == PL_AGAIN) /* no room to move a single page */
+			err = PL_OK;
+	}
+	memset(w->map.avoid, 0, w->regions);
+	w->gathering = false;
+	return err;
+}
+
 static int shadow_make_room(struct store *s, struct pl_ctx *x, uint32_t pages, bool urgent)
 {
 	struct shadow *w = s->placement;
@@ -612,8 +690,12 @@ static int shadow_make_room(struct store *s, struct pl_ctx *x, uint32_t pages, b
 			return PL_FULL;
 		uint64_t whole = w->map.whole_pages;
 		uint64_t batch = pl_max64(w->region_pages, w->data_blocks / s->page_blocks / 64);
-		gather_scattered(s, x, w, needed(w, pages, urgent) + batch);
-		err = checkpoint_run(s, x);
+		if (store_by_parent(s))
+			err = gather_by_parent(s, x, w, needed(w, pages, urgent) + batch);
+		else {
+			gather_scattered(s, x, w, needed(w, pages, urgent) + batch);
+			err = checkpoint_run(s, x);
+		}
 		if (!err && w->map.whole_pages <= whole && !grantable(s, w, pages, urgent))
 			return PL_FULL;
 	}

@@ -124,16 +124,15 @@ static uint32_t stay_full(struct lab *l, uint64_t turns)
 	return refused;
 }
 
-static void goes_on_at_ninety_percent(void **state)
+static void go_on_at_ninety_percent(const char *addressing)
 {
-	(void)state;
 	static const char *const spaces[] = {"raw", "lz4", "hole"}, *const fits[] = {"best", "next"},
 				 *const groups[] = {"0", "64"}, *const pages[] = {"16k", "32k"};
 	uint64_t turns = model_env("SHADOW_TURNS", 4), moved = 0;
 	for (size_t i = 0; i < PL_COUNT(spaces) * 8; i++) {
 		const char *const set[][2] = {{"space", spaces[i / 8]}, {"shadow.fit", fits[i / 4 % 2]},
 			{"shadow.group_blocks", groups[i / 2 % 2]}, {"page_bytes", pages[i % 2]},
-			{"shadow.fill_permille", "950"}};
+			{"shadow.fill_permille", "950"}, {"addressing", addressing}};
 		struct lab l;
 		lab_start(&l, (i % 2 ? 32u : 16u) << 20, set, PL_COUNT(set));
 		uint32_t refused = stay_full(&l, turns);
@@ -152,6 +151,18 @@ static void goes_on_at_ninety_percent(void **state)
 		lab_end(&l);
 	}
 	assert_true(moved > 0); /* else nothing was gathered, and the test does not test */
+}
+
+static void goes_on_at_ninety_percent(void **state)
+{
+	(void)state;
+	go_on_at_ninety_percent("table");
+}
+
+static void goes_on_where_parents_know_the_places(void **state)
+{
+	(void)state;
+	go_on_at_ninety_percent("cow");
 }
 
 /* --- groups, trims, opening ----------------------------------------------------------------------------------------- */
@@ -239,6 +250,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		{"placement.shadow.goes_on_at_ninety_percent", goes_on_at_ninety_percent, NULL, NULL, NULL},
+		{"placement.shadow.goes_on_where_parents_know_the_places", goes_on_where_parents_know_the_places, NULL,
+			NULL, NULL},
 		{"placement.shadow.pages_of_a_group_are_one_write", pages_of_a_group_are_one_write, NULL, NULL, NULL},
 		{"placement.shadow.freed_extents_are_trimmed", freed_extents_are_trimmed, NULL, NULL, NULL},
 		{"placement.shadow.opening_finds_the_same_free_blocks", opening_finds_the_same_free_blocks, NULL, NULL,

@@ -12,4 +12,5 @@ const struct str_ops str_btree = {
 	.turn = btree_turn,
 	.check = btree_check,
 	.refs = btree_refs,
+	.path_to = btree_path_to,
 };
