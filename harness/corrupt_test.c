@@ -6,9 +6,12 @@
  * A store whose process died still needs its log: damage to the last flush of the log looks like a torn tail, and
  * recovery may then end earlier; nothing else may.
  *
+ * Products of the sample (products.h) suffer all damages, the others a quarter of them.
+ *
  *   PAGELAB_CORRUPT_STATES  damages per product and region
- *   PAGELAB_SEED, PAGELAB_PRODUCT as in crash_test */
+ *   PAGELAB_SEED, PAGELAB_PRODUCT, PAGELAB_SHARD, PAGELAB_SAMPLE   as in products.h */
 #include "harness/campaign.h"
+#include "harness/products.h"
 
 #include "engine/iface/durability.h"
 #include "engine/iface/guard.h"
@@ -306,33 +309,39 @@ static bool damage_everywhere(struct subject *s, uint64_t seed, uint64_t each, u
 	return true;
 }
 
+static bool can_be_damaged(const struct kv_choice *c)
+{
+	return c->device->poke != NULL;
+}
+static bool needs_its_log(const struct kv_choice *c)
+{
+	return can_be_damaged(c) && c->durability->logs;
+}
+
 static void stores(bool closed)
 {
 	uint64_t each = model_env("CORRUPT_STATES", 30), seed = model_env("SEED", 1);
-	uint64_t products = 0, failures = 0, states = 0, noticed[DEV_TAGS] = {0};
-	const char *only = getenv("PAGELAB_PRODUCT");
-	struct kv_choice c;
-	char name[200];
-	for (size_t i = 0; model_product(&i, &c); i++) {
+	uint64_t failures = 0, states = 0, noticed[DEV_TAGS] = {0};
+	struct products p;
+	products_choose(&p, closed ? can_be_damaged : needs_its_log);
+	for (size_t i = 0; i < p.n; i++) {
 		struct subject s;
-		if (!c.device->poke || (only && *only && !strstr(model_product_name(&c, name), only)))
-			continue;
-		if (!closed && !c.durability->logs)
-			continue;
-		bool ok = make(&s, &c, seed, closed) && damage_everywhere(&s, seed, each, &states, noticed);
+		uint64_t damages = p.item[i].sampled ? each : (each + 3) / 4;
+		bool ok = make(&s, &p.item[i].choice, seed, closed) &&
+			  damage_everywhere(&s, seed, damages, &states, noticed);
 		if (!ok && failures++ < 30)
 			print_error("%s%s%s\n", strstr(s.text, s.name) ? "" : s.name,
 				strstr(s.text, s.name) ? "" : ": ", s.text);
-		products++;
 		unmake(&s);
 	}
-	print_message("%" PRIu64 " products, %" PRIu64 " damages, noticed:", products, states);
+	print_message("%zu of %zu products, %" PRIu64 " damages, noticed:", p.n, p.all, states);
 	for (int tag = 0; tag < DEV_TAGS; tag++)
 		print_message(" %s %" PRIu64, dev_tag_name[tag], noticed[tag]);
 	print_message("; %" PRIu64 " failed\n", failures);
-	assert_true(products > 0);
+	assert_true(p.n > 0 && states > 0);
+	products_free(&p);
 	assert_int_equal(failures, 0);
-	if (!only)
+	if (!getenv("PAGELAB_PRODUCT"))
 		assert_true(noticed[DEV_TAG_LEAF] && (closed || noticed[DEV_TAG_LOG]));
 }
 

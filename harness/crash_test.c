@@ -1,11 +1,14 @@
 /* crash_test.c - the crash campaign over every legal product on simulated devices, and the proof that it sees: each
  * durability rule is broken on purpose (engine/store/break.h) and must be found out.
  *
+ * Products of the sample (products.h) are cut at every request boundary, the others at an even spread of moments.
+ *
  *   PAGELAB_CRASH_STATES   states per product
  *   PAGELAB_SEED           seed; product number i runs under seed + i
- *   PAGELAB_PRODUCT        only products whose name contains this text
+ *   PAGELAB_PRODUCT, PAGELAB_SHARD, PAGELAB_SAMPLE   as in products.h; shards share out classes and rules, too
  *   PAGELAB_CRASH_POINT, PAGELAB_CRASH_SUBSET   replay this one state (PAGELAB_SEED is then taken as it is) */
 #include "harness/campaign.h"
+#include "harness/products.h"
 
 #include "engine/iface/addressing.h"
 #include "engine/iface/durability.h"
@@ -21,13 +24,7 @@
 
 #include <cmocka.h>
 
-/* Every request boundary of every life; a sample under sanitizers, which make it several times as slow. */
-#ifdef __SANITIZE_ADDRESS__
-#define EVERY_MOMENT false
-#else
-#define EVERY_MOMENT true
-#endif
-static bool every_moment;
+static bool every_moment; /* every request boundary of every life */
 
 #define OPERATIONS 180u
 
@@ -151,20 +148,19 @@ static int one_campaign(
 static void every_product_survives(void **state)
 {
 	(void)state;
-	every_moment = EVERY_MOMENT && !getenv("PAGELAB_CRASH_STATES");
+	bool all_moments = !getenv("PAGELAB_CRASH_STATES");
 	uint64_t states = model_env("CRASH_STATES", 250), seed = model_env("SEED", 1);
-	uint64_t products = 0, failures = 0, total = 0, second = 0, cut = 0, refused = 0, began_ns = pl_clock_ns();
+	uint64_t failures = 0, total = 0, second = 0, cut = 0, refused = 0, began_ns = pl_clock_ns();
 	struct kv_stats sum = {0};
-	struct kv_choice c;
-	char name[200];
-	for (size_t i = 0; model_product(&i, &c); i++) {
+	struct products p;
+	products_choose(&p, simulated);
+	for (size_t i = 0; i < p.n; i++) {
+		const struct product *one = &p.item[i];
 		struct campaign_report r;
-		if (!wanted(&c, name))
-			continue;
 		/* forms of a run follow from its seed modulo small numbers: let every product meet every form in some group */
-		uint64_t own = getenv("PAGELAB_CRASH_POINT") ? seed : seed + products * 7 + products / 12;
-		(void)one_campaign(&c, own, states, KV_BREAK_NONE, &r);
-		products++;
+		uint64_t own = getenv("PAGELAB_CRASH_POINT") ? seed : seed + one->number * 7 + one->number / 12;
+		every_moment = all_moments && one->sampled;
+		(void)one_campaign(&one->choice, own, one->sampled ? states : states / 2, KV_BREAK_NONE, &r);
 		total += r.states;
 		second += r.second_lives;
 		cut += r.cut_recoveries;
@@ -173,19 +169,20 @@ static void every_product_survives(void **state)
 		if (r.violated && failures++ < 30)
 			print_error("PAGELAB_PRODUCT='%s' PAGELAB_SEED=%" PRIu64 " PAGELAB_CRASH_POINT=%" PRIu64
 				    " PAGELAB_CRASH_SUBSET=%" PRIu64 "\n    after %" PRIu64 " states: %s\n",
-				name, own, r.event, r.subset, r.states, r.text);
+				one->name, own, r.event, r.subset, r.states, r.text);
 	}
 	every_moment = false;
 	double seconds = (double)(pl_clock_ns() - began_ns) / 1e9;
-	print_message("%" PRIu64 " products, %" PRIu64 " states (%" PRIu64 " after a second life, %" PRIu64
+	print_message("%zu of %zu products, %" PRIu64 " states (%" PRIu64 " after a second life, %" PRIu64
 		      " in the middle of a recovery, %" PRIu64
 		      " refused by unsafe stores), %.0f states/second: %" PRIu64 " failed\n",
-		products, total, second, cut, refused, (double)total / seconds, failures);
+		p.n, p.all, total, second, cut, refused, (double)total / seconds, failures);
 	print_message("first lives: %" PRIu64 " splits, %" PRIu64 " merges, %" PRIu64 " checkpoints, %" PRIu64
 		      " dirty evictions, %" PRIu64 " log flushes, %" PRIu64 " home writes, %" PRIu64 " cleaned zones\n",
 		sum.splits, sum.merges, sum.checkpoints, sum.evictions_dirty, sum.log_flushes, sum.home_writes,
 		sum.cleaned_zones);
-	assert_true(products > 0);
+	assert_true(p.n > 0 && total > 0);
+	products_free(&p);
 	assert_int_equal(failures, 0);
 	if (getenv("PAGELAB_CRASH_POINT") || getenv("PAGELAB_PRODUCT"))
 		return;
@@ -258,7 +255,7 @@ static void each_broken_rule_is_found_out(void **state)
 	for (size_t k = 0; k < PL_COUNT(rule); k++) {
 		struct kv_choice seen[64], c;
 		size_t nseen = 0;
-		if (only && *only && !strstr(kv_break_text[rule[k].broken], only))
+		if (!products_mine(k) || (only && *only && !strstr(kv_break_text[rule[k].broken], only)))
 			continue;
 		print_message("%s\n", kv_break_text[rule[k].broken]);
 		for (size_t i = 0; model_product(&i, &c); i++) {
@@ -381,6 +378,8 @@ static void power_loss_ends_every_operation(void **state)
 		if (known || !wanted(&c, name) || nseen == PL_COUNT(seen))
 			continue;
 		seen[nseen++] = c;
+		if (!products_mine(nseen))
+			continue;
 		for (uint64_t after = 1; after < 700; after += 1 + after / 6, runs++) {
 			struct model_lab lab;
 			struct crash_trace t;
