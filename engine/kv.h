@@ -182,6 +182,7 @@ int kv_check(struct kv *kv, struct pl_ctx *x, struct pl_fault *f) PL_MUST_USE;
 	X(cleaned_zones, "count", "victims of cleaning")                                                               \
 	X(moved_pages, "count", "live pages moved by cleaning")                                                        \
 	X(moved_bytes, "bytes", "bytes moved by cleaning")                                                             \
+	X(occupied_blocks, "count", "written blocks of zones not yet emptied, summed over the page images written")    \
 	X(home_writes, "count", "journaled images written home")                                                       \
 	X(punches, "count", "punch requests")                                                                          \
 	X(recovered_records, "count", "log records rolled forward at open")                                            \

@@ -286,6 +286,9 @@ static void cleans(struct lab *l)
 		put(l, (uint32_t)pl_rng_below(&rng, 1 + pl_rng_below(&rng, 8 * KEYS)), 1 + i);
 	kv_stats(l->kv, &s);
 	assert_true(s.cleaned_zones > 0 && s.moved_pages > 0);
+	/* mean use of the zones: nearly all is written, for cleaning waits for that */
+	uint64_t occupied = s.occupied_blocks / s.page_writes * 4096;
+	assert_true(occupied > s.data_capacity_bytes / 2 && occupied < s.data_capacity_bytes);
 	check(l);
 }
 

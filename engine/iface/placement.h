@@ -37,6 +37,7 @@ struct plc_where { /* how to read an image back */
 
 struct plc_report {
 	uint64_t capacity_blocks, live_blocks, dead_blocks, free_blocks, reserved_blocks;
+	uint64_t emptied_blocks; /* of the dead ones those in zones without live blocks, which the next anchor frees */
 };
 
 struct plc_ops {

@@ -443,6 +443,18 @@ void page_free(struct store *s, uint64_t id)
 	id_give(s, id);
 }
 
+/* With page_writes this gives the mean use of the zones, at which theory of cleaning is asked: a sum of samples taken
+ * as often as clients' changes write, for that is theory's clock. A zone that was cleaned and waits for an anchor is no
+ * part of what theory chooses from. */
+static void count_occupied(struct store *s)
+{
+	struct plc_report r = {0};
+	if (!s->choice.placement->appends)
+		return;
+	s->choice.placement->report(s, &r);
+	s->stats.occupied_blocks += r.live_blocks + r.dead_blocks - r.emptied_blocks;
+}
+
 void page_write(struct store *s, struct pl_ctx *x, uint32_t frame)
 {
 	struct frame *f = &s->pool.frame[frame];
@@ -472,6 +484,7 @@ void page_write(struct store *s, struct pl_ctx *x, uint32_t frame)
 		return;
 	}
 	s->clock += loc_blocks(loc);
+	count_occupied(s);
 	s->stats.page_writes++;
 	s->stats.page_exact_bytes += i.img.exact_bytes;
 	s->stats.page_write_bytes += (uint64_t)loc_blocks(loc) * s->block_bytes;

@@ -46,6 +46,7 @@ struct zones {
 	uint32_t *owner; /* page id (or ZONE_MAP_OWNER | index) whose image begins at this data block; 0: none */
 	uint64_t n, stride, capacity;
 	uint64_t nfree, next_free;
+	uint64_t nempty; /* full, but without live blocks: the next anchor frees them */
 	uint64_t live_blocks;
 	uint32_t reserved; /* pages */
 	uint32_t spare; /* zones kept for cleaning */

@@ -117,4 +117,5 @@ void zone_report(const struct store *s, struct plc_report *r)
 	r->reserved_blocks = pl_min64(unwritten, keep);
 	r->free_blocks = unwritten - r->reserved_blocks;
 	r->dead_blocks = r->capacity_blocks - r->live_blocks - unwritten;
+	r->emptied_blocks = z->nempty * z->capacity;
 }

@@ -16,6 +16,7 @@ static void close_zone(struct store *s, struct pl_ctx *x, struct zones *z, struc
 	z->state[t->zone] = ZONE_FULL;
 	z->zone[t->zone].candidate = true;
 	z->zone[t->zone].closed_at = s->clock;
+	z->nempty += !z->zone[t->zone].live_blocks;
 	t->zone = ZONE_NONE;
 }
 
@@ -98,6 +99,7 @@ static void make_free(struct store *s, struct pl_ctx *x, struct zones *z, uint64
 	} else if (pl_conf_bool(s->conf, "zone.trim"))
 		io_punch(s, x, start, (uint32_t)z->capacity);
 	memset(z->owner + (start - s->layout.data_start), 0, z->capacity * sizeof *z->owner);
+	z->nempty--;
 	set_free(z, i);
 }
 
@@ -117,4 +119,5 @@ void zone_release(struct store *s, uint64_t id, pl_loc loc)
 	assert(z->zone[i].live_blocks >= loc_blocks(loc));
 	z->zone[i].live_blocks -= loc_blocks(loc);
 	z->live_blocks -= loc_blocks(loc);
+	z->nempty += z->state[i] == ZONE_FULL && !z->zone[i].live_blocks;
 }
