@@ -150,6 +150,25 @@ static bool number_in(const json_t *row, const char *name, double *out)
 	return json_is_number(v);
 }
 
+/* Ratios of a store's counters, of one phase: what cleaning writes, and the utilisation at which theory is asked for it
+ * (exp/README.md). Zones of raw pages, in the blocks of 4096 bytes that all devices have. */
+static bool ratio(const json_t *phase, const char *name, double *out)
+{
+	double page_bytes, pages, map_bytes, moved_bytes, live_bytes, occupied;
+	if (!number_in(phase, "page_write_bytes", &page_bytes) || !number_in(phase, "page_writes", &pages) ||
+		!number_in(phase, "host_write_bytes_map", &map_bytes) ||
+		!number_in(phase, "moved_bytes", &moved_bytes) || !number_in(phase, "live_bytes", &live_bytes) ||
+		!number_in(phase, "occupied_blocks", &occupied) || !(occupied > 0))
+		return false;
+	if (strcmp(name, "cleaning_amplification") == 0)
+		*out = 1 + moved_bytes / (page_bytes + map_bytes);
+	else if (strcmp(name, "cleaning_utilisation") == 0)
+		*out = live_bytes / 4096 * pages / occupied;
+	else
+		return false;
+	return true;
+}
+
 static double metric(struct judge *j, const struct res_run *r, const char *name)
 {
 	double v = 0;
@@ -157,7 +176,7 @@ static double metric(struct judge *j, const struct res_run *r, const char *name)
 	const char *text;
 	if (number_in(row_of(r, "derived"), name, &v) || number_in(device, name, &v) ||
 		number_in(row_of(r, "node"), name, &v) || number_in(json_object_get(device, "describe"), name, &v) ||
-		number_in(res_phase(r, "run"), name, &v))
+		number_in(res_phase(r, "run"), name, &v) || ratio(res_phase(r, "run"), name, &v))
 		return v;
 	text = key_text(j, r, name);
 	if (!text || !number_text(text, &v))

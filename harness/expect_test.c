@@ -211,6 +211,27 @@ static void rows_in_their_order(void **state)
 	assert_int_equal(failures("1 * seed = 1"), 0); /* not in the spec: the option's default */
 }
 
+/* What a store's counters say of its cleaning: 12 pages of 2 blocks and a map page of 2, 13 moved blocks; 30 live blocks of
+ * 40 at each of the 12 writes. */
+static void ratios_of_stores(void **state)
+{
+	static const char counters[] = "\"page_writes\":12,\"page_write_bytes\":98304,\"host_write_bytes_map\":8192,"
+				       "\"moved_bytes\":53248,\"live_bytes\":122880";
+	struct claim_tally tally;
+	(void)state;
+	for (uint64_t zones = 0; zones < 2; zones++) {
+		char *rows = lab_printf("{\"row\":\"phase\",\"phase\":\"run\",%s,\"occupied_blocks\":%d}\n", counters,
+			zones ? 12 * 40 : 0);
+		write_run(0, "g", "", "",
+			"\"a\":\"cleaning_amplification = 1.5\",\"b\":\"cleaning_utilisation = 0.75\"", rows, "ok");
+		free(judge(&tally));
+		assert_int_equal(tally.judged, 2);
+		assert_int_equal(
+			tally.failed, zones ? 0 : 2); /* where nothing is written to zones there is no such number */
+		free(rows);
+	}
+}
+
 static void what_is_missing_fails(void **state)
 {
 	(void)state;
@@ -338,6 +359,7 @@ int main(void)
 		cmocka_unit_test(the_file_and_line_are_named),
 		cmocka_unit_test_setup_teardown(numbers_decide, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rows_in_their_order, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(ratios_of_stores, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_missing_fails, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_failed_run_fails_its_claims, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(filters_choose_runs, set_up, tear_down),
