@@ -303,3 +303,10 @@ size_t closed_zipf_equal(uint64_t items, double theta, size_t groups, struct clo
 	}
 	return normalised(out, n);
 }
+
+double closed_distinct(double pages, double draws)
+{
+	if (!(pages >= 1) || !(draws > 0))
+		return 0;
+	return pages > 1 ? pages * (1 - wl_pow(1 - 1 / pages, draws)) : 1;
+}

@@ -58,4 +58,8 @@ size_t closed_zipf(uint64_t items, double theta, struct closed_class out[CLOSED_
 /* `groups` of as nearly equal shares of the writes as whole ranks allow: what a policy with so many logs could know. */
 size_t closed_zipf_equal(uint64_t items, double theta, size_t groups, struct closed_class out[CLOSED_GROUPS_MAX]);
 
+/* Of `pages` pages, how many are hit by `draws` uniform independent draws: pages (1 - (1 - 1/pages)^draws), what a checkpoint
+ * has to write after so many updates; 0 if there is no page. draws < 2^31. */
+double closed_distinct(double pages, double draws);
+
 #endif

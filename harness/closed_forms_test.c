@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -377,6 +378,31 @@ static void grouping_does_not_show(void **state)
 	assert_within("shares", 0, writes, 1, 1e-12);
 }
 
+/* Against counting, and at its ends. */
+static void distinct_pages_by_drawing(void **state)
+{
+	static const uint32_t cases[][2] = {{10, 5}, {1000, 100}, {1000, 1000}, {1000, 5000}};
+	static bool hit[1000];
+	struct pl_rng rng;
+	(void)state;
+	pl_rng_seed(&rng, 1, 0);
+	for (size_t i = 0; i < PL_COUNT(cases); i++) {
+		uint64_t seen = 0, rounds = 3000;
+		for (uint64_t r = 0; r < rounds; r++) {
+			memset(hit, 0, sizeof hit);
+			for (uint32_t d = 0; d < cases[i][1]; d++) {
+				bool *page = &hit[pl_rng_below(&rng, cases[i][0])];
+				seen += !*page;
+				*page = true;
+			}
+		}
+		assert_within("distinct", cases[i][1], closed_distinct(cases[i][0], cases[i][1]),
+			(double)seen / (double)rounds, 0.003);
+	}
+	assert_true(closed_distinct(1, 7) == 1 && closed_distinct(0, 7) == 0 && closed_distinct(5, 0) == 0);
+	assert_within("distinct", 1, closed_distinct(1e6, 1), 1, 1e-9);
+}
+
 static void no_steady_state_is_0(void **state)
 {
 	const struct closed_class good[] = {{0.5, 0.5}, {0.5, 0.5}}, empty[] = {{0, 1}, {1, 0}}, idle[] = {{1, 0}};
@@ -409,6 +435,7 @@ int main(void)
 		cmocka_unit_test(optimum_by_search),
 		cmocka_unit_test(optimum_has_one_price),
 		cmocka_unit_test(grouping_does_not_show),
+		cmocka_unit_test(distinct_pages_by_drawing),
 		cmocka_unit_test(no_steady_state_is_0),
 	};
 	return cmocka_run_group_tests_name("harness.closed_forms", tests, NULL, NULL);

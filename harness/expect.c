@@ -62,6 +62,10 @@ static double f_split(const double *a)
 	closed_hot_cold(a[1], a[2], c);
 	return closed_optimal(a[0], c, 2, NULL);
 }
+static double f_distinct(const double *a)
+{
+	return a[1] < 2e9 ? closed_distinct(a[0], a[1]) : 0;
+}
 static double f_max(const double *a)
 {
 	return a[0] > a[1] ? a[0] : a[1];
@@ -81,6 +85,7 @@ static const struct function {
 	{"closed_choices", "utilisation, block pages, choices", 3, f_choices},
 	{"closed_hot_cold_fifo", "utilisation, share of writes, share of data", 3, f_mixed},
 	{"closed_hot_cold_optimal", "utilisation, share of writes, share of data", 3, f_split},
+	{"closed_distinct", "pages, draws", 2, f_distinct},
 	{"max", "value, value", 2, f_max},
 	{"min", "value, value", 2, f_min},
 };

@@ -22,8 +22,9 @@
  *  3. A page's id is used again only after the anchor without the page: both its slots are then free.
  *
  * Cost: each page written once; one punch a page and checkpoint; addresses for two images of every page, of which a
- * device that trims stores one, and between a page's write and the next anchor two. 8 bytes a page and anchor in the meta
- * stream. Lost writes: a slot is empty before it is written, so where punching makes zeros a write that never arrived is
+ * device that trims stores one, and between a page's write and the next anchor two: a store that anchors seldom fills its
+ * device with stale images and takes the spare from its collection, hence stale_permille. 8 bytes a page and anchor in
+ * the meta stream. Lost writes: a slot is empty before it is written, so where punching makes zeros a write that never arrived is
  * noticed, unless it overwrote another of the same epoch; without punch it is not.
  * Left out: what an epoch lost in a crash had written stays allocated until its page is written again twice; the same
  * paper's page deltas and sparse log. */
@@ -32,12 +33,24 @@
 #include <assert.h>
 #include <stdlib.h>
 
+static const struct pl_opt pingpong_opts[] = {
+	{.name = "stale_permille",
+		.type = PL_OPT_U64,
+		.value = "125",
+		.max = 1000,
+		.help = "a checkpoint is due when so many pages, in thousandths of all there is room for, hold a "
+			"second "
+			"image that it would free (0: never; devices that trim)"},
+	{0},
+};
+
 struct pingpong {
 	struct home *home;
 	uint64_t *anchored; /* bit by id: the slot that the last durable anchor reaches */
 	uint64_t *seen; /* bit by id: in touched */
 	uint32_t *touched; /* ids written or freed since that anchor */
 	uint64_t ntouched;
+	uint64_t limit; /* so many touched: a checkpoint is due */
 };
 
 static bool bit(const uint64_t *bits, uint64_t id)
@@ -64,6 +77,8 @@ static int pingpong_open(struct store *s, struct pl_fault *f)
 	}
 	if (!p || !p->anchored || !p->seen || !p->touched || home_open(s, &p->home))
 		return pl_fault_set(f, PL_NOMEM, "no memory for the slots of pages");
+	uint64_t permille = s->dev->caps.punch ? pl_conf_u64(s->conf, "pingpong.stale_permille") : 0;
+	p->limit = permille ? s->max_ids * permille / 1000 + 1 : UINT64_MAX;
 	for (uint64_t id = 1; id <= s->max_ids; id++)
 		if (s->directory[id] && home_slot(s, id, store_loc(s, id)))
 			p->anchored[id / 64] |= (uint64_t)1 << id % 64;
@@ -164,6 +179,12 @@ static void pingpong_anchored(struct store *s, struct pl_ctx *x)
 	io_drain(s, x); /* before what was punched is written again */
 }
 
+static bool pingpong_due(const struct store *s)
+{
+	const struct pingpong *p = s->guard;
+	return p->ntouched >= p->limit;
+}
+
 static uint64_t pingpong_used(const struct store *s)
 {
 	(void)s;
@@ -173,6 +194,7 @@ static uint64_t pingpong_used(const struct store *s)
 const struct grd_ops grd_pingpong = {
 	.name = "pingpong",
 	.summary = "two slots a page: written to the one that the last anchor does not reach",
+	.opts = pingpong_opts,
 	.two_slots = true,
 	.journal_blocks = pingpong_journal_blocks,
 	.open = pingpong_open,
@@ -186,5 +208,6 @@ const struct grd_ops grd_pingpong = {
 	.release = pingpong_release,
 	.checkpoint = pingpong_checkpoint,
 	.anchored = pingpong_anchored,
+	.due = pingpong_due,
 	.used_blocks = pingpong_used,
 };

@@ -37,12 +37,12 @@ static void lab_open(struct lab *l)
 		fail_msg("%s", f.text);
 }
 
-static void lab_start_with(
-	struct lab *l, const char *guard, const char *durability, const char *pool, uint64_t bytes, const char *space)
+static void lab_start_with(struct lab *l, const char *guard, const char *durability, const char *pool, uint64_t bytes,
+	const char *space, const char *stale)
 {
 	const char *const set[][2] = {{"placement", "inplace"}, {"guard", guard}, {"durability", durability},
 		{"space", space}, {"device", "null"}, {"page_bytes", "8192"}, {"pool_bytes", pool},
-		{"log_bytes", "16M"}, {"max_value_bytes", "2k"}};
+		{"log_bytes", "16M"}, {"max_value_bytes", "2k"}, {"pingpong.stale_permille", stale}};
 	struct pl_fault f = {0};
 	memset(l, 0, sizeof *l);
 	l->x.simulated = true;
@@ -61,7 +61,7 @@ static void lab_start_with(
 
 static void lab_start(struct lab *l, const char *guard, const char *durability, const char *pool, uint64_t bytes)
 {
-	lab_start_with(l, guard, durability, pool, bytes, "raw");
+	lab_start_with(l, guard, durability, pool, bytes, "raw", "0");
 }
 
 static void lab_end(struct lab *l)
@@ -262,14 +262,45 @@ static void a_trimmed_device_holds_one_image_a_page(void **state)
 	lab_end(&l);
 }
 
-/* The same with images of one block and of two, now and then both of one page in one epoch. */
+/* Second images that an anchor would free: never more than were asked for, and what is written between two looks. */
+static void stale_images_are_bounded(void **state)
+{
+	static const char *const permille[] = {"0", "20", "100"};
+	uint64_t most[3] = {0}, limit[3] = {UINT64_MAX};
+	(void)state;
+	for (size_t i = 0; i < PL_COUNT(permille); i++) {
+		struct pl_rng rng;
+		struct lab l;
+		pl_rng_seed(&rng, 1, 0);
+		lab_start_with(&l, "pingpong", "none", "2M", 32u << 20, "raw", permille[i]);
+		for (uint32_t k = 0; k < KEYS * 4; k++)
+			put(&l, k, 1);
+		checkpoint(&l);
+		for (uint32_t k = 0; k < 4000; k++) {
+			put(&l, (uint32_t)pl_rng_below(&rng, (uint64_t)KEYS * 4), (uint8_t)k);
+			read_some(&l, &rng, 4);
+			struct counts c = counts(&l);
+			uint64_t meta = 2 * store_of(&l)->layout.meta_blocks * 4096;
+			if (c.dev.stored_bytes > c.kv.live_bytes + meta)
+				most[i] = pl_max64(most[i], c.dev.stored_bytes - c.kv.live_bytes - meta);
+		}
+		if (i)
+			limit[i] = (store_of(&l)->max_ids * (i == 1 ? 20 : 100) / 1000 + 1 + 32) * 8192;
+		lab_end(&l);
+	}
+	print_message("    stale bytes at most: %" PRIu64 " (20), %" PRIu64 " (100), %" PRIu64 " (never)\n", most[1],
+		most[2], most[0]);
+	assert_true(most[1] <= limit[1] && most[2] <= limit[2] && most[1] < most[2] && most[2] * 3 / 2 < most[0]);
+}
+
+/* One image a page stored, with images of one block and of two, now and then both of one page in one epoch. */
 static void blocks_that_an_image_left_are_trimmed(void **state)
 {
 	struct pl_rng rng;
 	struct lab l;
 	(void)state;
 	pl_rng_seed(&rng, 1, 0);
-	lab_start_with(&l, "pingpong", "none", "2M", 32u << 20, "lz4");
+	lab_start_with(&l, "pingpong", "none", "2M", 32u << 20, "lz4", "0");
 	for (uint32_t i = 0; i < KEYS * 4; i++)
 		put(&l, i, 1);
 	for (uint32_t round = 0; round < 40; round++) {
@@ -366,6 +397,7 @@ int main(void)
 		{"guard.pingpong.slots_alternate_with_anchors", slots_alternate_with_anchors, NULL, NULL, NULL},
 		{"guard.pingpong.a_trimmed_device_holds_one_image_a_page", a_trimmed_device_holds_one_image_a_page,
 			NULL, NULL, NULL},
+		{"guard.pingpong.stale_images_are_bounded", stale_images_are_bounded, NULL, NULL, NULL},
 		{"guard.pingpong.blocks_that_an_image_left_are_trimmed", blocks_that_an_image_left_are_trimmed, NULL,
 			NULL, NULL},
 		{"guard.pingpong.any_number_of_slots_survives", any_number_of_slots_survives, NULL, NULL, NULL},
