@@ -17,9 +17,6 @@ const char *kv_refusal(const struct kv_choice *c)
 	if (!c->placement->appends && c->device->sequential)
 		return "this device takes writes only at a zone's write pointer, so a free extent inside a zone cannot "
 		       "be used again";
-	if (c->addressing->by_parent && c->placement->appends)
-		return "a zone is cleaned page by page, and only a page's ancestors know where it lies: cleaning does not ask "
-		       "them yet";
 	if (!in_place && !c->guard->unsafe)
 		return "a guard protects what is overwritten in place: out of place there is nothing to guard";
 	if (in_place && c->guard->unsafe && c->durability->logs)

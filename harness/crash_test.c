@@ -78,10 +78,12 @@ static bool tears(const struct kv_choice *c)
 /* Opening writes where an older anchor reaches: homes, or the rest of a zone. Under shadow it does not: behind an anchor
  * that was not synced there is no log to roll forward, so no page is dirty; a map page changed since it was last written
  * goes to the slot that the two newest anchors leave alone; and the sync before the next anchor covers the one read.
- * Nor does it with two slots a page, for the same reasons. */
+ * Nor does it with two slots a page, for the same reasons. Nor under cow, where there is no map page to write either, but
+ * zones that nothing reaches are reset. */
 static bool opening_overwrites(const struct kv_choice *c)
 {
-	return safe(c) && !is(c->placement->name, "shadow") && !two_slots(c);
+	return safe(c) && !is(c->placement->name, "shadow") && !two_slots(c) &&
+	       (!is(c->addressing->name, "cow") || c->device->sequential);
 }
 static bool maps(const struct kv_choice *c)
 {
@@ -120,6 +122,8 @@ static int one_campaign(
 	lab.form.keys = roomy ? 180 : 250;
 	lab.capacity_bytes =
 		roomy && moves(c) ? (logs(c) ? 2048u : 1536u) << 10 : 4u << 20; /* and zones have to be cleaned */
+	if (roomy && is(c->placement->name, "zone") && is(c->addressing->name, "cow"))
+		lab.capacity_bytes += 256u << 10; /* which writes paths here, too */
 	struct campaign_plan p = {.choice = c,
 		.lab = &lab,
 		.seed = seed,

@@ -49,8 +49,7 @@ static uint32_t push_root_down(struct store *s, struct pl_ctx *x, struct kv_op *
 	memcpy(cp + PL_PAGE_HEADER, rp + PL_PAGE_HEADER, fill_bytes(s));
 	pl_charge_bytes(x, PL_COST_COPY_KIB, s->page_bytes);
 	nod_init(nod(s), &s->node, rp, false, (pl_slice){0}, (pl_slice){0});
-	rp[PAGE_AT_KIND] = PAGE_INNER;
-	rp[PAGE_AT_LEVEL] = (uint8_t)(level + 1);
+	page_retype(s, root, PAGE_INNER, (uint8_t)(level + 1));
 	put64(ref, ref_to(s, page_id(cp)));
 	int err = nod_insert(nod(s), &s->node, rp, 0, (pl_slice){0}, pl_slice_of(ref, 8), 0);
 	assert(!err);
@@ -342,8 +341,7 @@ static void pull_root_up(struct store *s, struct pl_ctx *x, uint32_t root)
 		const uint8_t *cp = frame_page(s, child);
 		page_dirty(s, root);
 		memcpy(rp + PL_PAGE_HEADER, cp + PL_PAGE_HEADER, fill_bytes(s));
-		rp[PAGE_AT_KIND] = cp[PAGE_AT_KIND];
-		rp[PAGE_AT_LEVEL] = cp[PAGE_AT_LEVEL];
+		page_retype(s, root, page_kind(cp), page_level(cp));
 		page_free(s, page_id(cp));
 		pl_charge_bytes(x, PL_COST_COPY_KIB, s->page_bytes);
 	}

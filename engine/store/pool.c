@@ -387,7 +387,17 @@ uint32_t page_new(struct store *s, enum page_kind kind, uint8_t level)
 	s->directory[id] = entry_of_frame(i);
 	s->choice.addressing->changed(s, id, ADR_BORN);
 	s->stats.live_pages++;
+	s->inner_pages += kind == PAGE_INNER;
 	return i;
+}
+
+void page_retype(struct store *s, uint32_t frame, enum page_kind kind, uint8_t level)
+{
+	uint8_t *page = frame_page(s, frame);
+	s->inner_pages += kind == PAGE_INNER;
+	s->inner_pages -= page_kind(page) == PAGE_INNER;
+	page[PAGE_AT_KIND] = (uint8_t)kind;
+	page[PAGE_AT_LEVEL] = level;
 }
 
 void page_touch(struct store *s, uint32_t frame)
@@ -424,6 +434,8 @@ void page_free(struct store *s, uint64_t id)
 	if (entry_is_frame(e)) {
 		uint32_t i = entry_frame(e);
 		struct frame *f = &p->frame[i];
+		/* inner pages are in memory when they are freed */
+		s->inner_pages -= f->state == FRAME_VALID && page_kind(frame_page(s, i)) == PAGE_INNER;
 		if (f->dirty) {
 			p->dirty--;
 			s->choice.placement->unreserve(s, 1);
@@ -509,6 +521,12 @@ void pool_balance(struct store *s, struct pl_ctx *x)
 	struct pool *p = &s->pool;
 	if (p->dirty > p->dirty_high && p->writing < WRITE_BATCH && !s->failed)
 		(void)write_cold(s, x, WRITE_BATCH);
+}
+
+void pool_write_cold(struct store *s, struct pl_ctx *x)
+{
+	(void)write_cold(s, x, s->pool.frames);
+	io_poll(s, x);
 }
 
 uint64_t id_take(struct store *s)

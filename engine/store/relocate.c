@@ -64,9 +64,12 @@ static int dirty_all(struct store *s, struct pl_ctx *x, const uint32_t *at, uint
 	uint32_t clean = 0;
 	for (uint32_t i = 0; i < n; i++)
 		clean += !s->pool.frame[at[i]].dirty;
-	if (s->pool.dirty + clean > s->pool.dirty_limit)
-		pool_balance(s, x); /* pages moved before leave the pool, which needs no anchor */
-	if (s->pool.dirty + clean > s->pool.dirty_limit || !grant(s, clean))
+	bool granted = s->pool.dirty + clean <= s->pool.dirty_limit && grant(s, clean);
+	if (!granted) { /* pages moved before can go, which needs no anchor, and less space than they had reserved */
+		pool_write_cold(s, x);
+		granted = s->pool.dirty + clean <= s->pool.dirty_limit && grant(s, clean);
+	}
+	if (!granted || s->failed)
 		return PL_AGAIN;
 	assert(!s->apply_pages);
 	s->apply_pages = clean;

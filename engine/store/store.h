@@ -185,6 +185,7 @@ struct store {
 		clock; /* blocks written for clients' changes, see page.h; goes on with the anchor's after an opening */
 	uint64_t last_lsn; /* of the last change applied */
 	uint64_t records, overflow_pages;
+	uint64_t inner_pages; /* pages of kind inner; known by_parent */
 	bool failed, opened, replaying, checkpointing, idle, closing;
 	bool op_waits; /* changes end when they are durable (else only commits wait) */
 	struct pl_fault fault;
@@ -303,6 +304,8 @@ void page_pin(struct store *s, uint32_t frame);
 uint32_t page_resident(const struct store *s, uint64_t id);
 /* A new page in a reserved frame; dirty, zeroed but for its header. Consumes one reserved frame, id and space. */
 uint32_t page_new(struct store *s, enum page_kind kind, uint8_t level);
+/* The root changes with its level. */
+void page_retype(struct store *s, uint32_t frame, enum page_kind kind, uint8_t level);
 /* About to change: consumes a reservation if the frame was clean. */
 void page_dirty(struct store *s, uint32_t frame);
 /* A page below this one is about to change. Nothing that operations read here changes, so its version stays. */
@@ -316,6 +319,8 @@ bool pool_reserve(struct store *s, struct pl_ctx *x, uint32_t frames);
 /* Encode a frame and place it. */
 void page_write(struct store *s, struct pl_ctx *x, uint32_t frame);
 void pool_balance(struct store *s, struct pl_ctx *x);
+/* Write all dirty pages that may leave the pool; what they had reserved and did not need is free again. */
+void pool_write_cold(struct store *s, struct pl_ctx *x);
 /* A page that is not resident, of which the caller has read and opened the newest image: in a frame, as if loaded; pinned. */
 int page_install(struct store *s, struct pl_ctx *x, uint64_t id, const uint8_t *page, uint32_t *frame);
 /* A placed image has reached the device. */

@@ -5,8 +5,10 @@
  * There is no map: engine/store/refs.c turns references into ids and back. What an anchor carries is the root's place and
  * which extents of the data region are live; opening reads the root and takes those extents over without a look at the tree.
  *
- *   base:  u64 loc of the root, u64 data blocks, a bit a block: an image begins here, a bit a block: it is live
- *   delta: u64 loc of the root, u64 n, n * u64 {42 first block | 5 blocks | 1 placed (else released)}, in order
+ *   base:  u64 loc of the root, u64 inner pages, u64 data blocks, a bit a block: an image begins here, a bit a block: it
+ *          is live
+ *   delta: u64 loc of the root, u64 inner pages, u64 n, n * u64 {58 first block | 5 blocks | 1 placed (else released)},
+ *          in order
  *
  * Invariants:
  *  1. Live extents = the newest images of all pages that have one; check compares them with what the tree reaches.
@@ -22,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HEAD 24u
 #define DELTA_LEAST 512u
 
 struct cow {
@@ -45,8 +48,8 @@ static uint64_t most_events(uint64_t blocks)
 
 static void cow_greatest(uint64_t device_blocks, size_t *base, size_t *delta)
 {
-	*base = 16 + 2 * words_of(device_blocks) * 8;
-	*delta = 16 + most_events(device_blocks) * 8;
+	*base = HEAD + 2 * words_of(device_blocks) * 8;
+	*delta = HEAD + most_events(device_blocks) * 8;
 }
 
 static int cow_open(struct store *s, struct pl_fault *f)
@@ -76,13 +79,13 @@ static void cow_close(struct store *s)
 
 static size_t cow_base_bytes(const struct store *s)
 {
-	return 16 + 2 * words_of(s->layout.data_blocks) * 8;
+	return HEAD + 2 * words_of(s->layout.data_blocks) * 8;
 }
 
 static size_t cow_delta_bytes(const struct store *s)
 {
 	const struct cow *c = s->addressing;
-	return c && c->nevents > c->most ? SIZE_MAX / 4 : 16 + most_events(s->layout.data_blocks) * 8;
+	return c && c->nevents > c->most ? SIZE_MAX / 4 : HEAD + most_events(s->layout.data_blocks) * 8;
 }
 
 /* --- live extents ------------------------------------------------------------------------------------------------- */
@@ -161,14 +164,26 @@ static int cow_prepare(struct store *s, struct pl_ctx *x, bool base)
 	return PL_OK;
 }
 
+static void put_head(const struct store *s, uint8_t *out, uint64_t count)
+{
+	put64(out, store_loc(s, STORE_ROOT).v);
+	put64(out + 8, s->inner_pages);
+	put64(out + 16, count);
+}
+
+static void read_head(struct store *s, const uint8_t *in)
+{
+	((struct cow *)s->addressing)->root = (pl_loc){le64(in)};
+	s->inner_pages = le64(in + 8);
+}
+
 static size_t cow_write_base(struct store *s, uint8_t *out)
 {
 	const struct cow *c = s->addressing;
-	put64(out, store_loc(s, STORE_ROOT).v);
-	put64(out + 8, c->blocks);
+	put_head(s, out, c->blocks);
 	for (uint64_t i = 0; i < 2 * c->words; i++)
-		put64(out + 16 + i * 8, c->begins[i]);
-	return 16 + 2 * c->words * 8;
+		put64(out + HEAD + i * 8, c->begins[i]);
+	return HEAD + 2 * c->words * 8;
 }
 
 static size_t cow_write_delta(struct store *s, uint8_t *out)
@@ -177,11 +192,10 @@ static size_t cow_write_delta(struct store *s, uint8_t *out)
 	uint64_t n = c->nevents;
 	if (kv_broken == KV_BREAK_MAP_DELTAS && n)
 		n--;
-	put64(out, store_loc(s, STORE_ROOT).v);
-	put64(out + 8, n);
+	put_head(s, out, n);
 	for (uint64_t i = 0; i < n; i++)
-		put64(out + 16 + i * 8, c->events[i]);
-	return 16 + n * 8;
+		put64(out + HEAD + i * 8, c->events[i]);
+	return HEAD + n * 8;
 }
 
 static void cow_anchored(struct store *s)
@@ -192,15 +206,14 @@ static void cow_anchored(struct store *s)
 static int cow_read_base(struct store *s, const uint8_t *in, size_t n, struct pl_fault *f)
 {
 	struct cow *c = s->addressing;
-	if (n != 16 + 2 * c->words * 8 || le64(in + 8) != c->blocks)
+	if (n != cow_base_bytes(s) || le64(in + 16) != c->blocks)
 		return pl_fault_set(f, PL_DAMAGED,
-			"base: its map of extents has %zu bytes for %" PRIu64 " blocks; expected %" PRIu64
-			" for %" PRIu64,
-			n, n >= 16 ? le64(in + 8) : 0, 16 + 2 * c->words * 8, c->blocks);
-	c->root = (pl_loc){le64(in)};
+			"base: its map of extents has %zu bytes for %" PRIu64 " blocks; expected %zu for %" PRIu64, n,
+			n >= HEAD ? le64(in + 16) : 0, cow_base_bytes(s), c->blocks);
+	read_head(s, in);
 	c->extents = 0;
 	for (uint64_t i = 0; i < 2 * c->words; i++) {
-		c->begins[i] = le64(in + 16 + i * 8);
+		c->begins[i] = le64(in + HEAD + i * 8);
 		if (i < c->words)
 			c->extents += (uint64_t)__builtin_popcountll(c->begins[i]);
 	}
@@ -210,13 +223,13 @@ static int cow_read_base(struct store *s, const uint8_t *in, size_t n, struct pl
 static int cow_read_delta(struct store *s, const uint8_t *in, size_t n, struct pl_fault *f)
 {
 	struct cow *c = s->addressing;
-	uint64_t count = n >= 16 ? le64(in + 8) : 0;
-	if (n < 16 || count > (n - 16) / 8)
+	uint64_t count = n >= HEAD ? le64(in + 16) : 0;
+	if (n < HEAD || count > (n - HEAD) / 8)
 		return pl_fault_set(f, PL_DAMAGED, "anchor %" PRIu64 ": its list of extents is cut short",
 			s->anchor.sequence);
-	c->root = (pl_loc){le64(in)};
+	read_head(s, in);
 	for (uint64_t i = 0; i < count; i++) {
-		uint64_t e = le64(in + 16 + i * 8);
+		uint64_t e = le64(in + HEAD + i * 8);
 		if (!flip(c, e >> 6, e >> 1 & 31, e & 1))
 			return pl_fault_set(f, PL_DAMAGED,
 				"anchor %" PRIu64 ": block %" PRIu64 " of the data is %s", s->anchor.sequence, e >> 6,

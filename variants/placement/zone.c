@@ -20,6 +20,7 @@
  * too little room, several victims to an anchor, and lets nobody in between: its time shows in the latencies.
  * After opening, partly written zones go on as the streams' open zones, those with the most room; others count as full. How
  * old their images are is not known then: their times of change are 0, of death never.
+ * Where only its ancestors know where a page lies, cleaning is another matter: zone_parent.c.
  * Left out: cleaning ahead of need. */
 #include "variants/placement/zone.h"
 
@@ -140,6 +141,8 @@ static void lay_out_conventional(struct store *s, struct zones *z)
 	uint64_t ids = total; /* at most one page a block */
 	size_t base = 8 + (size_t)pl_div_up(ids, (s->page_bytes - PL_PAGE_HEADER) / 8) * 8;
 	size_t delta = 16 + base * 2 + (size_t)pl_max64(64, pl_min64(ids / 8, 32768)) * 16;
+	if (s->choice.addressing->greatest)
+		s->choice.addressing->greatest(total, &base, &delta);
 	l->meta_blocks = 2 * pl_div_up(base + strlen(s->spec) + 256, s->block_bytes) +
 			 8 * pl_div_up(delta + 256, s->block_bytes) + 32;
 	l->meta_start[1] = l->meta_blocks;
@@ -171,16 +174,16 @@ static int zone_open(struct store *s, struct pl_fault *f)
 			z->capacity, s->page_blocks);
 	/* ids for the smallest images */
 	uint64_t least = spc_least_blocks(s->choice.space, s->space_derived, s->page_blocks);
-	s->max_ids = pl_min64(z->n * z->capacity / least, ZONE_MAP_OWNER - 1);
+	s->max_ids = pl_min64(z->n * z->capacity / least, PLC_UNKNOWN_ID - 1);
 	uint64_t maps = 2 * pl_div_up(s->max_ids, (s->page_bytes - PL_PAGE_HEADER) / 8) * s->page_blocks;
-	uint32_t least_zones = z->spare + zone_partly(z) + 4;
+	uint32_t spare = (uint32_t)zone_spare(s, z), least_zones = spare + zone_partly(z) + 4;
 	if (z->n < least_zones ||
 		z->n * zone_useful(s, z) < (least_zones - 2) * zone_useful(s, z) + maps + 16 * s->page_blocks)
 		return pl_fault_set(f, PL_FULL,
 			"device too small: %" PRIu64 " data zones of %" PRIu64
 			" blocks, of which %u are kept for cleaning, %u for open zones and %" PRIu64
 			" blocks for the map; at least %u zones are needed: enlarge device_bytes or make zones smaller",
-			z->n, z->capacity, z->spare, zone_partly(z) + 1, maps, least_zones);
+			z->n, z->capacity, spare, zone_partly(z) + 1, maps, least_zones);
 	z->zone = calloc(z->n, sizeof *z->zone);
 	z->deaths = calloc(z->n, sizeof *z->deaths);
 	z->state = calloc(z->n, 1);
@@ -257,6 +260,10 @@ static int recover_zone(struct store *s, struct pl_ctx *x, struct zones *z, uint
 		uint32_t o = z->owner[start - s->layout.data_start + b];
 		if (!o)
 			continue;
+		if (store_by_parent(s)) {
+			live_end = start + b + s->choice.addressing->extent(s, start + b);
+			continue;
+		}
 		pl_loc loc = o & ZONE_MAP_OWNER ? s->choice.addressing->map_loc(s, o & ~ZONE_MAP_OWNER)
 						: (pl_loc){s->directory[o]};
 		live_end = start + b + loc_blocks(loc);
@@ -325,7 +332,8 @@ static pl_loc zone_place(struct store *s, struct pl_ctx *x, const struct plc_ima
 		assert(z->reserved);
 		z->reserved--;
 	}
-	return zone_append(s, x, z, i, map ? ZONE_MAP_OWNER | (uint32_t)i->id.v : (uint32_t)i->id.v, false);
+	return zone_append(s, x, z, i, map ? ZONE_MAP_OWNER | (uint32_t)i->id.v : (uint32_t)i->id.v,
+		i->cleaning);
 }
 
 static void zone_flush(struct store *s, struct pl_ctx *x)

@@ -4,6 +4,7 @@
  *   zone_room.c    what is free, what is promised, what may be moved; reservations and the report
  *   zone_class.c   which stream an image goes to
  *   zone_stream.c  appending, opening and closing zones, freeing them
+ *   zone_parent.c  cleaning where only its ancestors know where a page lies
  *   zone_clean.c   victims, moving what lives, making room */
 #ifndef PL_VARIANTS_ZONE_H
 #define PL_VARIANTS_ZONE_H
@@ -49,7 +50,7 @@ struct zones {
 	uint64_t nempty; /* full, but without live blocks: the next anchor frees them */
 	uint64_t live_blocks;
 	uint32_t reserved; /* pages */
-	uint32_t spare; /* zones kept for cleaning */
+	uint32_t spare; /* zones kept for cleaning, by_parent at least (zone_spare) */
 
 	enum zone_classes classes;
 	enum zone_survivors survivors;
@@ -83,6 +84,13 @@ static inline uint64_t zone_map_reserve(const struct store *s)
 	return s->choice.addressing->map_pages ? s->choice.addressing->map_pages(s) * s->page_blocks : 0;
 }
 
+uint64_t zone_spare_by_parent(const struct store *s, const struct zones *z);
+/* Zones kept for cleaning. */
+static inline uint64_t zone_spare(const struct store *s, const struct zones *z)
+{
+	return store_by_parent(s) ? zone_spare_by_parent(s, z) : z->spare;
+}
+
 static inline uint64_t zone_stream_left(const struct zone_stream *t)
 {
 	return t->zone == ZONE_NONE ? 0 : t->end - t->gather.next;
@@ -98,6 +106,8 @@ static inline uint32_t zone_partly(const struct zones *z)
 
 /* Do free blocks cover what is reserved, `pages` more, the map, and so many zones beside them? */
 bool zone_enough(const struct store *s, const struct zones *z, uint64_t pages, uint64_t spare_zones);
+/* The same for copies and whatever else may take survivors' streams, too; nothing is kept. */
+bool zone_enough_anywhere(const struct store *s, const struct zones *z, uint64_t pages);
 /* Would live blocks stay below their limit with `pages` more? */
 bool zone_below_limit(const struct store *s, const struct zones *z, uint64_t pages, bool urgent);
 /* Blocks that cleaning may move before the next anchor, without touching what dirty pages and the map will need. */
@@ -129,5 +139,13 @@ void zone_release(struct store *s, uint64_t id, pl_loc loc);
 /* ---- zone_clean.c ---- */
 
 int zone_make_room(struct store *s, struct pl_ctx *x, uint32_t pages, bool urgent);
+
+/* ---- zone_parent.c ---- */
+
+/* What live pages may take of so many blocks. */
+uint64_t zone_share_by_parent(const struct store *s, const struct zones *z, uint64_t blocks, bool urgent);
+/* Clean by_parent until so many zones are free or will be with the next anchor (`ready` of them already), or what is kept
+ * for cleaning is used up. */
+int zone_round_by_parent(struct store *s, struct pl_ctx *x, struct zones *z, uint64_t want, uint64_t ready);
 
 #endif

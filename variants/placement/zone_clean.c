@@ -110,7 +110,12 @@ static uint64_t emptied(const struct zones *z)
 static int clean_round(struct store *s, struct pl_ctx *x, struct zones *z, uint64_t want)
 {
 	uint64_t ready = emptied(z);
-	while (z->nfree + ready < want && !s->failed) {
+	if (store_by_parent(s)) {
+		int err = zone_round_by_parent(s, x, z, want, ready);
+		if (err)
+			return err;
+	}
+	while (!store_by_parent(s) && z->nfree + ready < want && !s->failed) {
 		uint64_t v = s->choice.cleaning->victim(s->cleaning_derived, z->zone, z->n, s->clock, &s->cleaning_rng);
 		if (v >= z->n)
 			break;
@@ -139,16 +144,17 @@ int zone_make_room(struct store *s, struct pl_ctx *x, uint32_t pages, bool urgen
 			if (err || !zone_below_limit(s, z, pages, urgent))
 				return err ? err : PL_FULL;
 		}
-		if (zone_enough(s, z, pages, z->spare))
+		if (zone_enough(s, z, pages, zone_spare(s, z)))
 			return PL_OK;
 		uint64_t needed =
 			((z->reserved + (uint64_t)pages) * s->page_blocks + zone_map_reserve(s)) / zone_useful(s, z) +
-			z->spare + 2 + z->users - 1;
-		uint64_t before = z->nfree, moved = s->stats.cleaned_zones;
+			zone_spare(s, z) + 2 + z->users - 1;
+		uint64_t before = z->nfree, moved = s->stats.cleaned_zones + s->stats.moved_pages;
 		int err = clean_round(s, x, z, needed + batch);
 		if (err)
 			return err;
-		if (z->nfree <= before && moved == s->stats.cleaned_zones && !zone_enough(s, z, pages, z->spare))
+		if (z->nfree <= before && moved == s->stats.cleaned_zones + s->stats.moved_pages &&
+			!zone_enough(s, z, pages, zone_spare(s, z)))
 			return PL_FULL;
 	}
 	return PL_FULL;

@@ -50,6 +50,11 @@ bool zone_enough(const struct store *s, const struct zones *z, uint64_t pages, u
 	return sure(s, z, 0, z->users, z->nfree) >= promised(s, z, pages) + spare_zones * z->capacity;
 }
 
+bool zone_enough_anywhere(const struct store *s, const struct zones *z, uint64_t pages)
+{
+	return sure(s, z, 0, z->streams, z->nfree) >= promised(s, z, pages);
+}
+
 uint64_t zone_movable(const struct store *s, const struct zones *z)
 {
 	uint64_t owed = promised(s, z, 0), all = sure(s, z, 0, z->users, z->nfree);
@@ -75,24 +80,27 @@ static uint64_t urgent_blocks(const struct store *s, const struct zones *z)
 }
 
 /* Greatest number of live blocks: cleaning always finds enough dead ones below it. */
-static uint64_t live_limit(const struct store *s, const struct zones *z)
+static uint64_t live_limit(const struct store *s, const struct zones *z, bool urgent)
 {
-	uint64_t keep = (z->spare + zone_partly(z)) * zone_useful(s, z) + urgent_blocks(s, z) + 2 * zone_map_reserve(s),
+	uint64_t keep = (zone_spare(s, z) + zone_partly(z)) * zone_useful(s, z) + urgent_blocks(s, z) +
+			2 * zone_map_reserve(s),
 		 all = z->n * zone_useful(s, z);
 	uint64_t by_share = all * pl_conf_u64(s->conf, "zone.fill_permille") / 1000;
-	return pl_min64(all > keep ? all - keep : 0, by_share);
+	uint64_t most = all > keep ? all - keep : 0;
+	if (store_by_parent(s))
+		most = zone_share_by_parent(s, z, most, urgent);
+	return pl_min64(most, by_share) + (urgent ? urgent_blocks(s, z) : 0);
 }
 
 bool zone_below_limit(const struct store *s, const struct zones *z, uint64_t pages, bool urgent)
 {
-	uint64_t limit = live_limit(s, z) + (urgent ? urgent_blocks(s, z) : 0);
-	return z->live_blocks + (z->reserved + pages) * s->page_blocks <= limit;
+	return z->live_blocks + (z->reserved + pages) * s->page_blocks <= live_limit(s, z, urgent);
 }
 
 bool zone_reserve(struct store *s, uint32_t pages, bool urgent)
 {
 	struct zones *z = s->placement;
-	if (!zone_below_limit(s, z, pages, urgent) || !zone_enough(s, z, pages, z->spare))
+	if (!zone_below_limit(s, z, pages, urgent) || !zone_enough(s, z, pages, zone_spare(s, z)))
 		return false;
 	z->reserved += pages;
 	return true;
@@ -111,7 +119,7 @@ void zone_report(const struct store *s, struct plc_report *r)
 	uint64_t unwritten = z->nfree * z->capacity;
 	for (uint32_t k = 0; k < z->streams; k++)
 		unwritten += zone_stream_left(&z->stream[k]);
-	uint64_t keep = promised(s, z, 0) + z->spare * z->capacity;
+	uint64_t keep = promised(s, z, 0) + zone_spare(s, z) * z->capacity;
 	r->capacity_blocks = z->n * z->capacity;
 	r->live_blocks = z->live_blocks;
 	r->reserved_blocks = pl_min64(unwritten, keep);
