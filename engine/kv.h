@@ -183,6 +183,8 @@ int kv_check(struct kv *kv, struct pl_ctx *x, struct pl_fault *f) PL_MUST_USE;
 	X(moved_pages, "count", "live pages moved by cleaning")                                                        \
 	X(moved_bytes, "bytes", "bytes moved by cleaning")                                                             \
 	X(occupied_blocks, "count", "written blocks of zones not yet emptied, summed over the page images written")    \
+	X(moved_pages_blocking, "count", "of these pages, those moved while an operation waited for room")             \
+	X(moved_pages_at_once, "count", "most pages that cleaning moved between two turns since open")                 \
 	X(home_writes, "count", "journaled images written home")                                                       \
 	X(punches, "count", "punch requests")                                                                          \
 	X(recovered_records, "count", "log records rolled forward at open")                                            \

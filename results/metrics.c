@@ -14,14 +14,15 @@ const uint32_t res_quantile_permyriad[RES_QUANTILES] = {5000, 9500, 9900, 9990, 
 static const char *const quantile_name[RES_QUANTILES] = {"p50", "p95", "p99", "p999", "max"};
 
 static const char *const kv_levels[] = {"cache_pages", "height", "records", "live_pages", "live_bytes", "dead_bytes",
-	"free_bytes", "reserved_bytes", "data_capacity_bytes", "device_used_bytes"};
+	"free_bytes", "reserved_bytes", "data_capacity_bytes", "device_used_bytes", "moved_pages_at_once"};
 static const char *const higher[] = {"operations", "pool_hits", "free_bytes"};
 static const char *const lower[] = {"failures", "not_found", "elapsed_ns", "cpu_ns", "mismatches", "waits", "turns",
 	"pool_misses", "evictions_dirty", "page_writes", "page_write_bytes", "page_reads", "checkpoint_ns", "log_bytes",
-	"log_flushes", "syncs", "cleaned_zones", "moved_pages", "moved_bytes", "home_writes", "live_pages",
-	"live_bytes", "dead_bytes", "reserved_bytes", "device_used_bytes", "device_syncs", "media_write_bytes",
-	"media_moved_bytes", "media_read_bytes", "erases", "device_busy_ns", "stored_bytes", "host_read_bytes",
-	"host_write_bytes", "host_reads", "host_writes", "zone_resets"};
+	"log_flushes", "syncs", "cleaned_zones", "moved_pages", "moved_bytes", "moved_pages_blocking",
+	"moved_pages_at_once", "home_writes", "live_pages", "live_bytes", "dead_bytes", "reserved_bytes",
+	"device_used_bytes", "device_syncs", "media_write_bytes", "media_moved_bytes", "media_read_bytes", "erases",
+	"device_busy_ns", "stored_bytes", "host_read_bytes", "host_write_bytes", "host_reads", "host_writes",
+	"zone_resets"};
 
 #define TAG_TABLES 4
 #define MAX_METRICS 400

@@ -15,13 +15,13 @@
  *     the images take (zone_room.c): reserve refuses else.
  *  4. live + dead + free + reserved = capacity.
  *
- * Cleaning: the victim (axis `cleaning`) is emptied image by image, resident ones from their frame, others read in
- * batches; the map is updated with the next anchor, after which the zone is free. Cleaning runs when a reservation finds
- * too little room, several victims to an anchor, and lets nobody in between: its time shows in the latencies.
+ * Cleaning: the victim (axis `cleaning`) is emptied image by image, resident ones from their frame, others are read; the
+ * map is updated with the next anchor, after which the zone is free. It goes on ahead of need, some pages between two
+ * turns; only when a reservation finds too little room all the same, whoever asks waits for it (zone_clean.c).
  * After opening, partly written zones go on as the streams' open zones, those with the most room; others count as full. How
  * old their images are is not known then: their times of change are 0, of death never.
  * Where only its ancestors know where a page lies, cleaning is another matter: zone_parent.c.
- * Left out: cleaning ahead of need. */
+ * Left out: an anchor that lets others in between (checkpoint.c), and several images packed into one block. */
 #include "variants/placement/zone.h"
 
 #include <assert.h>
@@ -72,11 +72,16 @@ static const struct pl_opt zone_opts[] = {
 		.choices = zone_survivors,
 		.help = "where cleaning copies to: a zone of its own, the clients' zones, or zones of its own by "
 			"stream"},
+	{.name = "slice_pages",
+		.type = PL_OPT_U64,
+		.value = "8",
+		.max = ZONE_READ_BATCH,
+		.help = "pages that cleaning moves at most between two turns; 0: it waits until room runs out"},
 	{0},
 };
 
 /* They may be others when a store is opened again. */
-static const char *const zone_changeable[] = {"streams", "open_zones", "survivors", NULL};
+static const char *const zone_changeable[] = {"streams", "open_zones", "survivors", "slice_pages", NULL};
 
 static uint32_t enum_of(const struct store *s, const char *key, const char *const *names)
 {
@@ -106,6 +111,9 @@ static int read_options(struct store *s, struct zones *z, struct pl_fault *f)
 		return pl_fault_set(f, PL_INVALID,
 			"zone.open_zones: %u zones for clients' images and %u for survivors make %u; there may be %u",
 			z->users, z->streams - z->users, z->streams, ZONE_STREAMS_MAX);
+	z->group = 1;
+	z->slice_pages = (uint32_t)pl_conf_u64(s->conf, "zone.slice_pages");
+	zone_cleaner_init(z);
 	z->spare = z->survivors == ZONE_STREAM ? z->users + 1 : 2;
 	return PL_OK;
 }
@@ -186,13 +194,17 @@ static int zone_open(struct store *s, struct pl_fault *f)
 			z->n, z->capacity, spare, zone_partly(z) + 1, maps, least_zones);
 	z->zone = calloc(z->n, sizeof *z->zone);
 	z->deaths = calloc(z->n, sizeof *z->deaths);
+	z->groups = calloc(z->n, sizeof *z->groups);
+	z->drained = calloc(z->n, 1);
+	z->done = calloc(z->n, 1);
 	z->state = calloc(z->n, 1);
 	z->owner = calloc(z->n * z->stride, sizeof *z->owner);
 	z->scratch = calloc(z->n, sizeof *z->scratch);
 	z->buffer = aligned_alloc(4096, (size_t)ZONE_READ_BATCH * ((s->page_bytes + 4095u) & ~4095u));
 	uint32_t buffer =
 		(uint32_t)pl_min64(pl_conf_u64(s->conf, "zone.write_bytes") / s->block_bytes, z->capacity / 2);
-	bool memory = z->zone && z->deaths && z->state && z->owner && z->scratch && z->buffer;
+	bool memory = z->zone && z->deaths && z->groups && z->drained && z->done && z->state && z->owner &&
+		      z->scratch && z->buffer;
 	for (uint32_t k = 0; memory && k < z->streams; k++) {
 		memory = !gather_open(&z->stream[k].gather, s, buffer);
 		z->stream[k].zone = ZONE_NONE;
@@ -214,6 +226,9 @@ static void zone_close(struct store *s)
 		gather_close(&z->stream[k].gather);
 	free(z->zone);
 	free(z->deaths);
+	free(z->groups);
+	free(z->drained);
+	free(z->done);
 	free(z->state);
 	free(z->owner);
 	free(z->scratch);
@@ -332,8 +347,8 @@ static pl_loc zone_place(struct store *s, struct pl_ctx *x, const struct plc_ima
 		assert(z->reserved);
 		z->reserved--;
 	}
-	return zone_append(s, x, z, i, map ? ZONE_MAP_OWNER | (uint32_t)i->id.v : (uint32_t)i->id.v,
-		i->cleaning);
+	struct zone_stream *t = zone_choose(s, z, i->bytes, (uint32_t)__builtin_popcount(i->img.bitmap), i->cleaning);
+	return zone_append(s, x, z, t, i, map ? ZONE_MAP_OWNER | (uint32_t)i->id.v : (uint32_t)i->id.v);
 }
 
 static void zone_flush(struct store *s, struct pl_ctx *x)
@@ -354,6 +369,7 @@ static void zone_anchored(struct store *s, struct pl_ctx *x)
 {
 	struct zones *z = s->placement;
 	zone_free_empty(s, x, z);
+	zone_cleaner_anchored(z);
 	io_drain(s, x);
 }
 
@@ -384,4 +400,6 @@ const struct plc_ops plc_zone = {
 	.checkpoint = zone_checkpoint,
 	.anchored = zone_anchored,
 	.report = zone_report,
+	.step = zone_step,
+	.due = zone_due,
 };

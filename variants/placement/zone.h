@@ -25,6 +25,7 @@ struct zone_stream {
 	struct gather gather;
 	uint64_t zone; /* or ZONE_NONE */
 	uint64_t end; /* first block behind the zone's capacity */
+	bool finishing; /* the device was told that the zone is full, and has not answered */
 	uint64_t death_at; /* streams by death: images that will die about then are meant for the open zone */
 };
 
@@ -40,17 +41,41 @@ struct zone_deaths { /* of the images placed in a zone that have a history */
 	uint64_t sum, count;
 };
 
+struct zone_move { /* a live image being read by cleaning */
+	uint32_t owner; /* 0: none */
+	int status; /* PL_AGAIN: not here yet */
+	pl_loc loc;
+};
+
+struct zone_cleaner {
+	uint64_t victim; /* its first zone, or ZONE_NONE */
+	uint64_t at; /* next block of it to look at */
+	uint32_t waiting; /* moves */
+	uint64_t live_blocks, dead_blocks; /* of the victim, when it was chosen: what a block of room costs */
+	uint64_t consumed; /* z->consumed up to which was paid */
+	uint64_t paid_blocks; /* may be moved now */
+	uint32_t gathered; /* bit a stream: copies may be in its buffer */
+	struct zone_move move[ZONE_READ_BATCH];
+};
+
 struct zones {
-	struct cln_zone *zone; /* live, capacity, closed_at; candidate = full */
+	struct cln_zone
+		*zone; /* live, capacity, closed_at; candidate = full, with live blocks, not emptied since the anchor */
 	struct zone_deaths *deaths;
 	uint8_t *state;
+	uint8_t *drained; /* emptied since the anchor, but for dirty pages */
+	uint8_t *done; /* per group: the next anchor frees it */
 	uint32_t *owner; /* page id (or ZONE_MAP_OWNER | index) whose image begins at this data block; 0: none */
 	uint64_t n, stride, capacity;
-	uint64_t nfree, next_free;
-	uint64_t nempty; /* full, but without live blocks: the next anchor frees them */
+	uint32_t group; /* zones that are opened, cleaned and freed together; n is a multiple */
+	uint64_t nfree, next_free; /* zones in free groups; group to look at next */
+	uint64_t ready; /* zones in groups that the next anchor frees */
+	uint64_t nempty; /* full, but without live blocks */
 	uint64_t live_blocks;
 	uint32_t reserved; /* pages */
+	uint64_t consumed; /* pages reserved and not given back, ever */
 	uint32_t spare; /* zones kept for cleaning, by_parent at least (zone_spare) */
+	uint32_t slice_pages;
 
 	enum zone_classes classes;
 	enum zone_survivors survivors;
@@ -58,6 +83,8 @@ struct zones {
 	uint32_t users, streams; /* the clients'; all */
 	uint32_t turn[2]; /* the stream of clients' images, of copies, whose buffer is being filled */
 	struct zone_intervals intervals;
+	struct zone_cleaner cleaner;
+	struct cln_zone *groups; /* what a policy sees, if groups have several zones */
 
 	uint64_t *scratch; /* one entry a zone */
 	uint8_t *buffer;
@@ -96,9 +123,17 @@ static inline uint64_t zone_stream_left(const struct zone_stream *t)
 	return t->zone == ZONE_NONE ? 0 : t->end - t->gather.next;
 }
 
+/* A group is written as a whole: any of its zones takes any image. */
+static inline bool zone_grouped(const struct zones *z)
+{
+	return z->group > 1;
+}
+
 /* Zones that may be partly written, and then those that clients' images may leave so beside the one that counts. */
 static inline uint32_t zone_partly(const struct zones *z)
 {
+	if (zone_grouped(z))
+		return z->streams;
 	return (z->streams < 2 ? 2 : z->streams) + z->users - 1;
 }
 
@@ -110,6 +145,8 @@ bool zone_enough(const struct store *s, const struct zones *z, uint64_t pages, u
 bool zone_enough_anywhere(const struct store *s, const struct zones *z, uint64_t pages);
 /* Would live blocks stay below their limit with `pages` more? */
 bool zone_below_limit(const struct store *s, const struct zones *z, uint64_t pages, bool urgent);
+/* Blocks that clients may still reserve without asking for cleaning; negative: they cannot. */
+int64_t zone_headroom(const struct store *s, const struct zones *z);
 /* Blocks that cleaning may move before the next anchor, without touching what dirty pages and the map will need. */
 uint64_t zone_movable(const struct store *s, const struct zones *z);
 bool zone_reserve(struct store *s, uint32_t pages, bool urgent);
@@ -118,8 +155,8 @@ void zone_report(const struct store *s, struct plc_report *r);
 
 /* ---- zone_class.c ---- */
 
-/* The stream for an image of n blocks; copy: cleaning moves it. */
-struct zone_stream *zone_choose(struct store *s, struct zones *z, const struct plc_image *i, uint32_t n, bool copy);
+/* The stream for an image of n blocks with this header; copy: cleaning moves it. */
+struct zone_stream *zone_choose(struct store *s, struct zones *z, const uint8_t *header, uint32_t n, bool copy);
 /* The stream has got an empty zone. */
 void zone_class_opened(const struct store *s, struct zones *z, struct zone_stream *t);
 /* When the image with this header will have died, by the clock; CLN_NEVER: nothing is known. */
@@ -127,9 +164,13 @@ uint64_t zone_death(const uint8_t *header, uint64_t now);
 
 /* ---- zone_stream.c ---- */
 
-/* Give an image an extent in the open zone of its stream, or in the next free one. */
-pl_loc zone_append(
-	struct store *s, struct pl_ctx *x, struct zones *z, const struct plc_image *i, uint32_t owner, bool copy);
+/* Give an image an extent in the stream's open zone, or in the next free one. May wait for the device. */
+pl_loc zone_append(struct store *s, struct pl_ctx *x, struct zones *z, struct zone_stream *t, const struct plc_image *i,
+	uint32_t owner);
+/* Would that wait, or a flush after it? Then what it waits for is under way. */
+bool zone_would_wait(struct store *s, struct pl_ctx *x, struct zones *z, struct zone_stream *t, uint32_t n);
+/* Is the group of this zone what the next anchor frees? To be called when that may have changed. */
+void zone_recount(struct zones *z, uint64_t zone);
 /* Let the stream go on at block `next` of a zone that is partly written. */
 void zone_stream_continue(struct store *s, struct zones *z, struct zone_stream *t, uint64_t i, uint64_t next);
 /* Right after an anchor: full zones without live blocks become free. */
@@ -138,6 +179,13 @@ void zone_release(struct store *s, uint64_t id, pl_loc loc);
 
 /* ---- zone_clean.c ---- */
 
+void zone_cleaner_init(struct zones *z);
+/* A zone becomes free: nothing of it is to be moved any more. */
+void zone_cleaner_forget(struct store *s, struct zones *z, uint64_t zone);
+/* An anchor: what it did not free is a candidate again. */
+void zone_cleaner_anchored(struct zones *z);
+void zone_step(struct store *s, struct pl_ctx *x);
+bool zone_due(const struct store *s);
 int zone_make_room(struct store *s, struct pl_ctx *x, uint32_t pages, bool urgent);
 
 /* ---- zone_parent.c ---- */

@@ -118,38 +118,49 @@ static uint32_t by_death(const struct zones *z, uint32_t first, const uint8_t *h
 	return best;
 }
 
-static uint32_t in_turn(const struct store *s, struct zones *z, uint32_t first, uint32_t count, uint32_t n, bool copy)
+static uint32_t in_turn(struct zones *z, uint32_t first, uint32_t count, uint32_t n)
 {
-	uint32_t *turn = &z->turn[copy && first];
+	uint32_t *turn = &z->turn[first > 0];
 	const struct zone_stream *t = &z->stream[first + *turn];
 	if (t->zone != ZONE_NONE && (zone_stream_left(t) < n || t->gather.used_blocks + n > t->gather.buffer_blocks))
 		*turn = (*turn + 1) % count;
-	(void)s;
 	return *turn;
 }
 
-struct zone_stream *zone_choose(struct store *s, struct zones *z, const struct plc_image *i, uint32_t n, bool copy)
+/* In a group any zone with room will do: the nearest. */
+static uint32_t with_room(const struct zones *z, uint32_t wanted, uint32_t n)
+{
+	for (uint32_t d = 0; d < z->streams; d++) {
+		if (wanted >= d && zone_stream_left(&z->stream[wanted - d]) >= n)
+			return wanted - d;
+		if (wanted + d < z->streams && zone_stream_left(&z->stream[wanted + d]) >= n)
+			return wanted + d;
+	}
+	return wanted;
+}
+
+struct zone_stream *zone_choose(struct store *s, struct zones *z, const uint8_t *header, uint32_t n, bool copy)
 {
 	uint32_t first = copy && z->survivors != ZONE_MIXED ? z->users : 0, k = 0;
-	if (!copy && i->tag != DEV_TAG_MAP)
-		note(z, page_interval(i->bytes));
-	if (first && z->survivors == ZONE_APART)
-		return &z->stream[first];
-	switch (z->classes) {
-	case ZONE_ONE:
-		k = in_turn(s, z, first, z->users, n, copy);
-		break;
-	case ZONE_LEVEL:
-		k = by_level(i->bytes);
-		break;
-	case ZONE_TEMPERATURE:
-		k = by_temperature(z, i->bytes, s->clock);
-		break;
-	case ZONE_DEATH:
-		k = by_death(z, first, i->bytes, s->clock);
-		break;
-	}
-	return &z->stream[first + k];
+	if (!copy)
+		note(z, page_interval(header));
+	if (!first || z->survivors != ZONE_APART)
+		switch (z->classes) {
+		case ZONE_ONE:
+			k = in_turn(z, first, z->users, n);
+			break;
+		case ZONE_LEVEL:
+			k = by_level(header);
+			break;
+		case ZONE_TEMPERATURE:
+			k = by_temperature(z, header, s->clock);
+			break;
+		case ZONE_DEATH:
+			k = by_death(z, first, header, s->clock);
+			break;
+		}
+	k += first;
+	return &z->stream[zone_grouped(z) ? with_room(z, k, n) : k];
 }
 
 void zone_class_opened(const struct store *s, struct zones *z, struct zone_stream *t)

@@ -1,8 +1,48 @@
-/* zone_clean.c - placement=zone: victims, moving what lives in them, making room. See zone.c. */
+/* zone_clean.c - placement=zone: victims, moving what lives in them, making room.
+ *
+ * Ahead of need, between two turns (zone_step): while less than a zone of room is free or about to be, a victim is emptied, at
+ * most slice_pages pages in a step. Who reserves room pays: each block buys so many moves that the victim is empty before
+ * the room for both is used up, so on average the next anchor gives back what was taken. A step never waits: pages that are
+ * not resident are read asynchronously, and placed in a later step if their loc is still the old one; where a write would
+ * have to wait, so does cleaning. Copies are on their way to the device when the step ends, so that whoever reads them finds
+ * them there. A zone becomes free at an anchor, so one is due when little room is left and some zones were emptied.
+ *
+ * Last resort (zone_make_room): a reservation finds too little room. Victims are emptied, several to an anchor, and nobody
+ * gets a turn in between.
+ *
+ * Pages that are dirty are left in the victim: the next anchor places them anew. One that is damaged stays where it is, for
+ * check to name, and its zone is no longer used. */
 #include "variants/placement/zone.h"
 
-/* Place a copy of a live image through the cleaning stream. */
-static void move(struct store *s, struct pl_ctx *x, struct zones *z, uint32_t owner, struct plc_image *i, pl_loc old)
+#define PAID_MOST 8u /* slices that can be owed */
+
+void zone_cleaner_init(struct zones *z)
+{
+	z->cleaner.victim = ZONE_NONE;
+}
+
+static uint8_t *move_bytes(const struct store *s, const struct zones *z, const struct zone_move *m)
+{
+	return z->buffer + (size_t)(m - z->cleaner.move) * ((s->page_bytes + 4095u) & ~4095u);
+}
+
+/* --- one page --------------------------------------------------------------------------------------------------------- */
+
+static pl_loc owner_loc(const struct store *s, uint32_t owner)
+{
+	uint64_t id = owner & ~ZONE_MAP_OWNER;
+	return owner & ZONE_MAP_OWNER ? s->choice.addressing->map_loc(s, id) : store_loc(s, id);
+}
+
+/* The frame of a page that is here, or POOL_NONE. */
+static uint32_t owner_frame(const struct store *s, uint32_t owner)
+{
+	return owner & ZONE_MAP_OWNER ? POOL_NONE : page_resident(s, owner);
+}
+
+/* Place a copy of a live image. */
+static void move(struct store *s, struct pl_ctx *x, struct zones *z, struct zone_stream *t, uint32_t owner,
+	struct plc_image *i, pl_loc old)
 {
 	bool map = owner & ZONE_MAP_OWNER;
 	uint64_t id = owner & ~ZONE_MAP_OWNER;
@@ -10,7 +50,7 @@ static void move(struct store *s, struct pl_ctx *x, struct zones *z, uint32_t ow
 	i->frame = POOL_NONE;
 	i->cleaning = true;
 	i->tag = DEV_TAG_CLEAN;
-	pl_loc loc = zone_append(s, x, z, i, owner, true);
+	pl_loc loc = zone_append(s, x, z, t, i, owner);
 	if (s->failed)
 		return;
 	if (map)
@@ -20,123 +60,370 @@ static void move(struct store *s, struct pl_ctx *x, struct zones *z, uint32_t ow
 		s->choice.addressing->changed(s, id, ADR_MOVED);
 	}
 	zone_release(s, id, old);
+	z->cleaner.gathered |= 1u << (t - z->stream);
 	s->stats.moved_pages++;
 	s->stats.moved_bytes += (uint64_t)loc_blocks(loc) * s->block_bytes;
 }
 
-struct pending_move {
-	uint32_t owner;
-	pl_loc loc;
-	int status;
-};
+/* A clean resident page. False: that would wait, and may not. */
+static bool move_resident(
+	struct store *s, struct pl_ctx *x, struct zones *z, uint32_t owner, uint32_t frame, pl_loc loc, bool may_wait)
+{
+	struct zone_stream *t = zone_choose(s, z, frame_page(s, frame), loc_blocks(loc), true);
+	struct plc_image i;
+	if (!may_wait && zone_would_wait(s, x, z, t, loc_blocks(loc)))
+		return false;
+	image_make(s, x, frame, true, s->image, &i);
+	move(s, x, z, t, owner, &i, loc);
+	return true;
+}
 
 static void move_read(struct store *s, struct pl_ctx *x, struct io *io)
 {
 	(void)s;
 	(void)x;
-	((struct pending_move *)io->owner)->status = io->r.status;
+	((struct zone_move *)io->owner)->status = io->r.status;
 }
 
-static void finish_moves(
-	struct store *s, struct pl_ctx *x, struct zones *z, struct pending_move *p, uint32_t n, uint64_t victim)
+static void begin_read(struct store *s, struct pl_ctx *x, struct zones *z, uint32_t owner, pl_loc loc)
 {
+	struct zone_move *m = z->cleaner.move;
+	while (m->owner)
+		m++;
+	*m = (struct zone_move){owner, PL_AGAIN, loc};
+	z->cleaner.waiting++;
+	struct io *io = io_take(s);
+	io->r.op = DEV_READ;
+	io->r.tag = DEV_TAG_CLEAN;
+	io->r.block = loc_block(loc);
+	io->r.blocks = loc_blocks(loc);
+	io->r.buf = move_bytes(s, z, m);
+	io->owner = m;
+	io->done = move_read;
+	io_submit(s, x, io);
+}
+
+static void set_bad(struct zones *z, uint64_t zone)
+{
+	z->state[zone] = ZONE_BAD;
+	z->zone[zone].candidate = false;
+	zone_recount(z, zone);
+}
+
+/* A page whose read has come. False: placing it would wait, and may not. */
+static bool finish_read(struct store *s, struct pl_ctx *x, struct zones *z, struct zone_move *m, bool may_wait)
+{
+	uint8_t *bytes = move_bytes(s, z, m);
+	struct plc_image i = {.bytes = bytes, .generation = loc_generation(m->loc)};
+	uint32_t frame = owner_frame(s, m->owner), n = loc_blocks(m->loc);
+	bool stale = owner_loc(s, m->owner).v != m->loc.v || (frame != POOL_NONE && s->pool.frame[frame].dirty);
+	int err = stale ? PL_OK : m->status;
+	if (!stale && !err)
+		err = image_verify(
+			s, bytes, (size_t)n * s->block_bytes, false, m->owner & ~ZONE_MAP_OWNER, &i.img, &s->fault);
+	if (!stale && (err || i.img.bitmap != loc_bitmap(m->loc)))
+		set_bad(z, zone_of(s, z, loc_block(m->loc)));
+	else if (!stale) {
+		struct zone_stream *t = zone_choose(s, z, bytes, n, true);
+		if (!may_wait && zone_would_wait(s, x, z, t, n))
+			return false;
+		move(s, x, z, t, m->owner, &i, m->loc);
+	}
+	m->owner = 0;
+	z->cleaner.waiting--;
+	return true;
+}
+
+/* --- one victim ------------------------------------------------------------------------------------------------------- */
+
+static uint64_t choose_victim(struct store *s, struct zones *z)
+{
+	const struct cln_zone *seen = z->zone;
+	if (zone_grouped(z)) {
+		for (uint64_t g = 0; g < z->n / z->group; g++) {
+			struct cln_zone *c = &z->groups[g];
+			struct zone_deaths d = {0};
+			*c = (struct cln_zone){.death_at = CLN_NEVER, .candidate = true};
+			for (uint64_t i = g * z->group; i < (g + 1) * z->group; i++) {
+				const struct cln_zone *m = &z->zone[i];
+				c->live_blocks += m->live_blocks;
+				c->capacity_blocks += m->capacity_blocks;
+				c->closed_at = pl_max64(c->closed_at, m->closed_at);
+				c->changed_at = pl_max64(c->changed_at, m->changed_at);
+				c->candidate &= z->state[i] == ZONE_FULL && !z->drained[i];
+				d.sum += z->deaths[i].sum;
+				d.count += z->deaths[i].count;
+			}
+			c->candidate &= c->live_blocks > 0;
+			if (d.count)
+				c->death_at = d.sum / d.count;
+		}
+		seen = z->groups;
+	}
+	uint64_t n = z->n / z->group,
+		 v = s->choice.cleaning->victim(s->cleaning_derived, seen, n, s->clock, &s->cleaning_rng);
+	return v < n ? v * z->group : ZONE_NONE;
+}
+
+static uint64_t live_of(const struct zones *z, uint64_t victim)
+{
+	uint64_t live = 0;
+	for (uint64_t i = victim; i < victim + z->group; i++)
+		live += z->zone[i].live_blocks;
+	return live;
+}
+
+/* Choose the next victim; false: none is worth it, or there is no room to move what lives in it. */
+static bool begin_victim(struct store *s, struct zones *z)
+{
+	struct zone_cleaner *c = &z->cleaner;
+	uint64_t v = choose_victim(s, z), capacity = z->group * z->capacity;
+	if (v == ZONE_NONE)
+		return false;
+	uint64_t live = live_of(z, v);
+	if (live > zone_movable(s, z) || live + s->page_blocks > capacity)
+		return false;
+	for (uint64_t i = v; i < v + z->group; i++)
+		z->zone[i].candidate = false;
+	c->victim = v;
+	c->at = 0;
+	c->live_blocks = live;
+	c->dead_blocks = capacity - live;
+	return true;
+}
+
+static void end_victim(struct store *s, struct zones *z)
+{
+	for (uint64_t i = z->cleaner.victim; i < z->cleaner.victim + z->group; i++)
+		if (z->state[i] == ZONE_FULL) {
+			z->drained[i] = true;
+			zone_recount(z, i);
+		}
+	z->cleaner.victim = ZONE_NONE;
+	s->stats.cleaned_zones += z->group;
+}
+
+/* The next image of the victim that is to be moved; false: there is none. */
+static bool next_live(const struct store *s, struct zones *z, uint32_t *owner, pl_loc *loc, uint32_t *frame)
+{
+	struct zone_cleaner *c = &z->cleaner;
+	uint64_t base = zone_start(s, z, c->victim) - s->layout.data_start;
+	for (; c->at < z->group * z->stride; c->at++) {
+		*owner = z->owner[base + c->at];
+		if (!*owner)
+			continue;
+		*loc = owner_loc(s, *owner);
+		*frame = owner_frame(s, *owner);
+		if (*frame == POOL_NONE || !s->pool.frame[*frame].dirty)
+			return true;
+	}
+	return false;
+}
+
+void zone_cleaner_forget(struct store *s, struct zones *z, uint64_t zone)
+{
+	struct zone_cleaner *c = &z->cleaner;
+	if (c->victim != ZONE_NONE && zone / z->group == c->victim / z->group)
+		c->victim = ZONE_NONE;
+	for (struct zone_move *m = c->move; m < c->move + ZONE_READ_BATCH; m++)
+		if (m->owner && zone_of(s, z, loc_block(m->loc)) == zone) {
+			m->owner = 0;
+			c->waiting--;
+		}
+}
+
+void zone_cleaner_anchored(struct zones *z)
+{
+	for (uint64_t i = 0; i < z->n; i++) /* victims that kept dirty pages, now moved, or that were too much */
+		if (z->state[i] == ZONE_FULL && i / z->group * z->group != z->cleaner.victim) {
+			z->drained[i] = false;
+			z->zone[i].candidate = z->zone[i].live_blocks > 0;
+			zone_recount(z, i);
+		}
+}
+
+/* --- ahead of need ---------------------------------------------------------------------------------------------------- */
+
+static uint64_t ahead_zones(const struct zones *z)
+{
+	return pl_max64(z->group, z->n / 64);
+}
+
+static uint64_t batch_zones(const struct zones *z)
+{
+	return pl_max64(2 * z->group, z->n / 64);
+}
+
+#define LOW_PAGES 16 /* below so much room an anchor is due, if it frees some */
+#define AIM_PAGES 64 /* so much is to be left when a victim is emptied */
+
+static int64_t pages(const struct store *s, int64_t n)
+{
+	return n * s->page_blocks;
+}
+
+bool zone_due(const struct store *s)
+{
+	const struct zones *z = s->placement;
+	return z->slice_pages && z->ready && zone_headroom(s, z) < pages(s, LOW_PAGES);
+}
+
+/* Room that is missing, counting what the next anchor frees; blocks. */
+static int64_t missing(const struct store *s, const struct zones *z, int64_t headroom)
+{
+	return pages(s, AIM_PAGES) + ((int64_t)ahead_zones(z) - (int64_t)z->ready) * (int64_t)zone_useful(s, z) -
+	       headroom;
+}
+
+/* What clients have reserved since the last step buys moves, or the choice of a victim: as many moves for a block that the
+ * victim is empty when the room for both is used up, and not fewer than it has live blocks for a dead one. */
+static void pay(struct store *s, struct zones *z)
+{
+	struct zone_cleaner *c = &z->cleaner;
+	uint64_t blocks = z->consumed > c->consumed ? (z->consumed - c->consumed) * s->page_blocks : 0;
+	uint64_t most = (uint64_t)PAID_MOST * z->slice_pages * s->page_blocks;
+	if (!blocks)
+		return;
+	c->consumed = z->consumed;
+	int64_t headroom = zone_headroom(s, z);
+	if (c->victim == ZONE_NONE) {
+		c->paid_blocks = 0;
+		if (c->waiting || missing(s, z, headroom) <= 0 || !begin_victim(s, z))
+			return;
+	}
+	uint64_t live = live_of(z, c->victim);
+	int64_t room = headroom - pages(s, AIM_PAGES) - (int64_t)live;
+	uint64_t least = pl_div_up(blocks * c->live_blocks, c->dead_blocks);
+	uint64_t price = room > 0 ? pl_div_up(blocks * live, (uint64_t)room) : most;
+	c->paid_blocks = pl_min64(c->paid_blocks + pl_max64(least, price), most);
+}
+
+/* Go on with the victim, for what was paid: at most `most` pages moved or asked for. */
+static void slice(struct store *s, struct pl_ctx *x, struct zones *z, uint32_t most)
+{
+	struct zone_cleaner *c = &z->cleaner;
+	uint64_t movable = zone_movable(s, z), owed = c->waiting * (uint64_t)s->page_blocks;
+	uint32_t owner, frame;
+	pl_loc loc;
+	while (!s->failed) {
+		if (!next_live(s, z, &owner, &loc, &frame)) {
+			if (!c->waiting)
+				end_victim(s, z);
+			return;
+		}
+		if (!most-- || !c->paid_blocks || movable < owed + s->page_blocks)
+			return;
+		if (frame == POOL_NONE && c->waiting == ZONE_READ_BATCH)
+			return;
+		if (frame == POOL_NONE)
+			begin_read(s, x, z, owner, loc);
+		else if (!move_resident(s, x, z, owner, frame, loc, false))
+			return;
+		c->at += loc_blocks(loc);
+		c->paid_blocks -= pl_min64(c->paid_blocks, loc_blocks(loc));
+		owed += s->page_blocks;
+	}
+}
+
+/* What was copied is on its way before anybody may read it. This does not wait: see zone_would_wait. */
+static void flush_copies(struct store *s, struct pl_ctx *x, struct zones *z)
+{
+	for (uint32_t k = 0; k < z->streams; k++)
+		if (z->cleaner.gathered >> k & 1)
+			gather_flush(s, x, &z->stream[k].gather);
+	z->cleaner.gathered = 0;
+}
+
+void zone_step(struct store *s, struct pl_ctx *x)
+{
+	struct zones *z = s->placement;
+	struct zone_cleaner *c = &z->cleaner;
+	uint64_t before = s->stats.moved_pages;
+	if (!z->slice_pages || store_by_parent(s)) /* there a move needs the path above a page: zone_parent.c */
+		return;
+	for (struct zone_move *m = c->move; c->waiting && m < c->move + ZONE_READ_BATCH; m++)
+		if (m->owner && m->status != PL_AGAIN) {
+			uint64_t moved = s->stats.moved_pages - before;
+			if (moved >= z->slice_pages || zone_movable(s, z) < s->page_blocks)
+				break;
+			if (!finish_read(s, x, z, m, false))
+				break;
+		}
+	pay(s, z);
+	uint64_t moved = s->stats.moved_pages - before;
+	if (c->victim != ZONE_NONE && moved < z->slice_pages)
+		slice(s, x, z, z->slice_pages - (uint32_t)moved);
+	flush_copies(s, x, z);
+	moved = s->stats.moved_pages - before;
+	s->stats.moved_pages_at_once = pl_max64(s->stats.moved_pages_at_once, moved);
+}
+
+/* --- last resort ------------------------------------------------------------------------------------------------------ */
+
+static void finish_reads(struct store *s, struct pl_ctx *x, struct zones *z)
+{
+	struct zone_cleaner *c = &z->cleaner;
 	io_drain(s, x);
-	for (uint32_t k = 0; k < n && !s->failed; k++) {
-		uint8_t *bytes = z->buffer + (size_t)k * ((s->page_bytes + 4095u) & ~4095u);
-		struct plc_image i = {.bytes = bytes, .generation = loc_generation(p[k].loc)};
-		int err = p[k].status;
-		if (!err)
-			err = image_verify(s, bytes, (size_t)loc_blocks(p[k].loc) * s->block_bytes, false,
-				p[k].owner & ~ZONE_MAP_OWNER, &i.img, &s->fault);
-		if (err || i.img.bitmap != loc_bitmap(p[k].loc)) {
-			z->state[victim] = ZONE_BAD; /* what is damaged stays where it is, for check to name */
-			z->zone[victim].candidate = false;
-			continue;
-		}
-		move(s, x, z, p[k].owner, &i, p[k].loc);
-	}
+	for (struct zone_move *m = c->move; c->waiting && m < c->move + ZONE_READ_BATCH && !s->failed; m++)
+		if (m->owner)
+			(void)finish_read(s, x, z, m, true);
 }
 
-/* Move everything live out of a zone, but pages that are dirty: those move by themselves at the next anchor. */
-static void clean_zone(struct store *s, struct pl_ctx *x, struct zones *z, uint64_t victim)
+/* Move everything live out of the victim. */
+static void clean_rest(struct store *s, struct pl_ctx *x, struct zones *z)
 {
-	uint64_t base = zone_start(s, z, victim) - s->layout.data_start;
-	struct pending_move pending[ZONE_READ_BATCH];
-	uint32_t n = 0;
-	for (uint64_t b = 0; b < z->capacity && !s->failed; b++) {
-		uint32_t owner = z->owner[base + b];
-		if (!owner)
-			continue;
-		uint64_t id = owner & ~ZONE_MAP_OWNER;
-		pl_loc loc = owner & ZONE_MAP_OWNER ? s->choice.addressing->map_loc(s, id) : store_loc(s, id);
-		uint32_t frame = owner & ZONE_MAP_OWNER ? POOL_NONE : page_resident(s, id);
-		if (frame != POOL_NONE && s->pool.frame[frame].dirty)
-			continue;
-		if (frame != POOL_NONE) {
-			struct plc_image i;
-			image_make(s, x, frame, true, s->image, &i);
-			move(s, x, z, owner, &i, loc);
-			continue;
-		}
-		pending[n] = (struct pending_move){owner, loc, PL_AGAIN};
-		struct io *io = io_take(s);
-		io->r.op = DEV_READ;
-		io->r.tag = DEV_TAG_CLEAN;
-		io->r.block = loc_block(loc);
-		io->r.blocks = loc_blocks(loc);
-		io->r.buf = z->buffer + (size_t)n * ((s->page_bytes + 4095u) & ~4095u);
-		io->owner = &pending[n];
-		io->done = move_read;
-		io_submit(s, x, io);
-		if (++n == ZONE_READ_BATCH) {
-			finish_moves(s, x, z, pending, n, victim);
-			n = 0;
-		}
+	struct zone_cleaner *c = &z->cleaner;
+	uint32_t owner, frame;
+	pl_loc loc;
+	while (!s->failed && next_live(s, z, &owner, &loc, &frame)) {
+		if (frame != POOL_NONE)
+			(void)move_resident(s, x, z, owner, frame, loc, true);
+		else
+			begin_read(s, x, z, owner, loc);
+		c->at += loc_blocks(loc);
+		if (c->waiting == ZONE_READ_BATCH)
+			finish_reads(s, x, z);
 	}
-	finish_moves(s, x, z, pending, n, victim);
-	s->stats.cleaned_zones++;
+	finish_reads(s, x, z);
+	if (!s->failed)
+		end_victim(s, z);
 }
 
-/* Zones that the next anchor will free. */
-static uint64_t emptied(const struct zones *z)
+/* The victim under way is emptied or, for want of room, let go. */
+static void settle(struct store *s, struct pl_ctx *x, struct zones *z)
 {
-	uint64_t n = 0;
-	for (uint64_t i = 0; i < z->n; i++)
-		n += z->state[i] == ZONE_FULL && !z->zone[i].live_blocks;
-	return n;
+	struct zone_cleaner *c = &z->cleaner;
+	if (zone_movable(s, z) >= c->waiting * (uint64_t)s->page_blocks)
+		finish_reads(s, x, z);
+	if (c->victim == ZONE_NONE || s->failed)
+		return;
+	if (!c->waiting && zone_movable(s, z) >= live_of(z, c->victim)) {
+		c->at = 0;
+		clean_rest(s, x, z);
+		return;
+	}
+	io_drain(s, x);
+	for (struct zone_move *m = c->move; m < c->move + ZONE_READ_BATCH; m++)
+		m->owner = 0;
+	c->waiting = 0;
+	c->victim = ZONE_NONE;
 }
 
 /* One round: clean until enough zones are about to be free, or the zones kept for cleaning are used up; then an anchor. */
 static int clean_round(struct store *s, struct pl_ctx *x, struct zones *z, uint64_t want)
 {
-	uint64_t ready = emptied(z);
 	if (store_by_parent(s)) {
-		int err = zone_round_by_parent(s, x, z, want, ready);
-		if (err)
-			return err;
+		int err = zone_round_by_parent(s, x, z, want, z->ready);
+		return err ? err : checkpoint_run(s, x);
 	}
-	while (!store_by_parent(s) && z->nfree + ready < want && !s->failed) {
-		uint64_t v = s->choice.cleaning->victim(s->cleaning_derived, z->zone, z->n, s->clock, &s->cleaning_rng);
-		if (v >= z->n)
-			break;
-		if (z->zone[v].live_blocks > zone_movable(s, z) ||
-			z->zone[v].live_blocks + s->page_blocks > z->capacity)
-			break;
-		z->zone[v].candidate = false;
-		clean_zone(s, x, z, v);
-		ready++;
-	}
-	int err = checkpoint_run(s, x);
-	for (uint64_t i = 0; i < z->n; i++) /* victims that kept dirty pages, now moved, or damaged ones */
-		if (z->state[i] == ZONE_FULL)
-			z->zone[i].candidate = true;
-	return err;
+	settle(s, x, z);
+	while (z->nfree + z->ready < want && !s->failed && begin_victim(s, z))
+		clean_rest(s, x, z);
+	return checkpoint_run(s, x);
 }
 
-int zone_make_room(struct store *s, struct pl_ctx *x, uint32_t pages, bool urgent)
+static int make_room(struct store *s, struct pl_ctx *x, struct zones *z, uint32_t pages, bool urgent)
 {
-	struct zones *z = s->placement;
-	uint64_t batch = pl_max64(2, z->n / 64);
 	for (uint64_t round = 0; round < 4 * z->n; round++) {
 		if (!zone_below_limit(s, z, pages, urgent)) {
 			/* a dirty page counts twice, old image and reservation, until it is written */
@@ -150,7 +437,7 @@ int zone_make_room(struct store *s, struct pl_ctx *x, uint32_t pages, bool urgen
 			((z->reserved + (uint64_t)pages) * s->page_blocks + zone_map_reserve(s)) / zone_useful(s, z) +
 			zone_spare(s, z) + 2 + z->users - 1;
 		uint64_t before = z->nfree, moved = s->stats.cleaned_zones + s->stats.moved_pages;
-		int err = clean_round(s, x, z, needed + batch);
+		int err = clean_round(s, x, z, needed + batch_zones(z));
 		if (err)
 			return err;
 		if (z->nfree <= before && moved == s->stats.cleaned_zones + s->stats.moved_pages &&
@@ -158,4 +445,14 @@ int zone_make_room(struct store *s, struct pl_ctx *x, uint32_t pages, bool urgen
 			return PL_FULL;
 	}
 	return PL_FULL;
+}
+
+int zone_make_room(struct store *s, struct pl_ctx *x, uint32_t pages, bool urgent)
+{
+	uint64_t before = s->stats.moved_pages;
+	int err = make_room(s, x, s->placement, pages, urgent);
+	uint64_t moved = s->stats.moved_pages - before;
+	s->stats.moved_pages_blocking += moved;
+	s->stats.moved_pages_at_once = pl_max64(s->stats.moved_pages_at_once, moved);
+	return err;
 }

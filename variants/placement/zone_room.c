@@ -36,6 +36,8 @@ static uint64_t least_rests(const struct store *s, const struct zones *z, uint32
 
 static uint64_t sure(const struct store *s, const struct zones *z, uint32_t first, uint32_t count, uint64_t nfree)
 {
+	if (zone_grouped(z)) /* any zone takes any image: every rest counts, and every free zone */
+		return least_rests(s, z, 0, z->streams, z->streams) + nfree * zone_useful(s, z);
 	uint64_t m = pl_min64(count, nfree + 1);
 	return least_rests(s, z, first, count, m) + (nfree + 1 - m) * zone_useful(s, z);
 }
@@ -55,10 +57,15 @@ bool zone_enough_anywhere(const struct store *s, const struct zones *z, uint64_t
 	return sure(s, z, 0, z->streams, z->nfree) >= promised(s, z, pages);
 }
 
+int64_t zone_headroom(const struct store *s, const struct zones *z)
+{
+	return (int64_t)sure(s, z, 0, z->users, z->nfree) - (int64_t)(promised(s, z, 0) + z->spare * z->capacity);
+}
+
 uint64_t zone_movable(const struct store *s, const struct zones *z)
 {
 	uint64_t owed = promised(s, z, 0), all = sure(s, z, 0, z->users, z->nfree);
-	if (z->survivors == ZONE_MIXED)
+	if (z->survivors == ZONE_MIXED || zone_grouped(z))
 		return all > owed ? all - owed : 0;
 	if (all < owed)
 		return 0;
@@ -102,6 +109,7 @@ bool zone_reserve(struct store *s, uint32_t pages, bool urgent)
 	struct zones *z = s->placement;
 	if (!zone_below_limit(s, z, pages, urgent) || !zone_enough(s, z, pages, zone_spare(s, z)))
 		return false;
+	z->consumed += pages;
 	z->reserved += pages;
 	return true;
 }
@@ -110,6 +118,7 @@ void zone_unreserve(struct store *s, uint32_t pages)
 {
 	struct zones *z = s->placement;
 	assert(z->reserved >= pages);
+	z->consumed -= pages;
 	z->reserved -= pages;
 }
 

@@ -4,6 +4,48 @@
 #include <assert.h>
 #include <string.h>
 
+static void finished(struct store *s, struct pl_ctx *x, struct io *io)
+{
+	struct zone_stream *t = io->owner;
+	(void)s;
+	(void)x;
+	t->finishing = false;
+}
+
+/* A zoned device is told that the rest of the zone stays empty; nothing is placed there from now on. */
+static void finish(struct store *s, struct pl_ctx *x, struct zones *z, struct zone_stream *t)
+{
+	if (!s->dev->caps.sequential || t->gather.next == t->end || s->failed)
+		return;
+	struct io *io = io_take(s);
+	io->r.op = DEV_ZONE_FINISH;
+	io->r.tag = DEV_TAG_META;
+	io->r.block = zone_start(s, z, t->zone);
+	io->owner = t;
+	io->done = finished;
+	t->finishing = true;
+	t->end = t->gather.next;
+	io_submit(s, x, io);
+}
+
+static bool busy(const struct zone_stream *t)
+{
+	return t->gather.in_flight[0] || t->gather.in_flight[1] || t->finishing;
+}
+
+void zone_recount(struct zones *z, uint64_t zone)
+{
+	uint64_t g = zone / z->group;
+	bool done = true;
+	for (uint64_t i = g * z->group; i < (g + 1) * z->group; i++)
+		done &= z->state[i] == ZONE_FULL && (!z->zone[i].live_blocks || z->drained[i]);
+	if (done && !z->done[g])
+		z->ready += z->group;
+	else if (!done && z->done[g])
+		z->ready -= z->group;
+	z->done[g] = done;
+}
+
 static void close_zone(struct store *s, struct pl_ctx *x, struct zones *z, struct zone_stream *t)
 {
 	if (t->zone == ZONE_NONE)
@@ -11,22 +53,20 @@ static void close_zone(struct store *s, struct pl_ctx *x, struct zones *z, struc
 	gather_flush(s, x, &t->gather);
 	while ((t->gather.in_flight[0] || t->gather.in_flight[1]) && !s->failed)
 		io_advance(s, x);
-	if (s->dev->caps.sequential && t->gather.next < t->end)
-		(void)io_zone(s, x, DEV_ZONE_FINISH, zone_start(s, z, t->zone));
+	finish(s, x, z, t);
+	while (t->finishing && !s->failed)
+		io_advance(s, x);
 	z->state[t->zone] = ZONE_FULL;
-	z->zone[t->zone].candidate = true;
+	z->zone[t->zone].candidate = z->zone[t->zone].live_blocks > 0;
 	z->zone[t->zone].closed_at = s->clock;
 	z->nempty += !z->zone[t->zone].live_blocks;
+	zone_recount(z, t->zone);
 	t->zone = ZONE_NONE;
 }
 
-static void open_zone(struct store *s, struct zones *z, struct zone_stream *t)
+static void open_zone(struct store *s, struct zones *z, struct zone_stream *t, uint64_t i)
 {
-	assert(z->nfree);
-	uint64_t i = z->next_free;
-	while (z->state[i] != ZONE_FREE)
-		i = i + 1 == z->n ? 0 : i + 1;
-	z->next_free = i + 1 == z->n ? 0 : i + 1;
+	assert(z->nfree && z->state[i] == ZONE_FREE);
 	z->state[i] = ZONE_OPEN;
 	z->nfree--;
 	z->deaths[i] = (struct zone_deaths){0};
@@ -36,6 +76,49 @@ static void open_zone(struct store *s, struct zones *z, struct zone_stream *t)
 	t->zone = i;
 	t->end = zone_start(s, z, i) + z->capacity;
 	gather_seek(&t->gather, zone_start(s, z, i));
+}
+
+/* The first zone of the next free group. */
+static uint64_t next_free(struct zones *z)
+{
+	uint64_t g = z->next_free, groups = z->n / z->group;
+	assert(z->nfree >= z->group);
+	while (z->state[g * z->group] != ZONE_FREE)
+		g = g + 1 == groups ? 0 : g + 1;
+	z->next_free = g + 1 == groups ? 0 : g + 1;
+	return g * z->group;
+}
+
+/* A new zone for the stream, or, where zones are written in groups, one for each. */
+static void turn_over(struct store *s, struct pl_ctx *x, struct zones *z, struct zone_stream *t)
+{
+	uint32_t first = zone_grouped(z) ? 0 : (uint32_t)(t - z->stream), count = z->group;
+	for (uint32_t k = 0; k < count; k++)
+		close_zone(s, x, z, &z->stream[first + k]);
+	if (s->failed)
+		return;
+	uint64_t i = next_free(z);
+	for (uint32_t k = 0; k < count; k++)
+		open_zone(s, z, &z->stream[first + k], i + k);
+}
+
+bool zone_would_wait(struct store *s, struct pl_ctx *x, struct zones *z, struct zone_stream *t, uint32_t n)
+{
+	struct gather *g = &t->gather;
+	if (zone_stream_left(t) >= n)
+		return g->in_flight[g->current ^ 1];
+	uint32_t first = zone_grouped(z) ? 0 : (uint32_t)(t - z->stream), waits = 0;
+	for (uint32_t k = first; k < first + z->group; k++) {
+		t = &z->stream[k];
+		if (t->zone == ZONE_NONE)
+			continue;
+		if (!busy(t))
+			gather_flush(s, x, &t->gather);
+		if (!busy(t))
+			finish(s, x, z, t);
+		waits += busy(t);
+	}
+	return waits > 0;
 }
 
 void zone_stream_continue(struct store *s, struct zones *z, struct zone_stream *t, uint64_t i, uint64_t next)
@@ -61,16 +144,14 @@ static void note_history(struct zones *z, uint64_t zone, const uint8_t *header, 
 	c->death_at = z->deaths[zone].sum / z->deaths[zone].count;
 }
 
-pl_loc zone_append(
-	struct store *s, struct pl_ctx *x, struct zones *z, const struct plc_image *i, uint32_t owner, bool copy)
+pl_loc zone_append(struct store *s, struct pl_ctx *x, struct zones *z, struct zone_stream *t, const struct plc_image *i,
+	uint32_t owner)
 {
 	uint32_t n = (uint32_t)__builtin_popcount(i->img.bitmap);
-	struct zone_stream *t = zone_choose(s, z, i, n, copy);
 	if (zone_stream_left(t) < n) {
-		close_zone(s, x, z, t);
+		turn_over(s, x, z, t);
 		if (s->failed)
 			return loc_make(s->layout.data_start, i->img.bitmap, i->img.codec, i->generation);
-		open_zone(s, z, t);
 	}
 	uint64_t block = gather_add(s, x, &t->gather, i);
 	z->owner[block - s->layout.data_start] = owner;
@@ -78,13 +159,6 @@ pl_loc zone_append(
 	z->live_blocks += n;
 	note_history(z, t->zone, i->bytes, s->clock);
 	return loc_make(block, i->img.bitmap, i->img.codec, i->generation);
-}
-
-static void set_free(struct zones *z, uint64_t i)
-{
-	z->state[i] = ZONE_FREE;
-	z->zone[i].candidate = false;
-	z->nfree++;
 }
 
 static void make_free(struct store *s, struct pl_ctx *x, struct zones *z, uint64_t i)
@@ -100,14 +174,23 @@ static void make_free(struct store *s, struct pl_ctx *x, struct zones *z, uint64
 		io_punch(s, x, start, (uint32_t)z->capacity);
 	memset(z->owner + (start - s->layout.data_start), 0, z->capacity * sizeof *z->owner);
 	z->nempty--;
-	set_free(z, i);
+	zone_cleaner_forget(s, z, i);
+	z->state[i] = ZONE_FREE;
+	z->zone[i].candidate = false;
+	z->drained[i] = false;
+	z->nfree++;
+	zone_recount(z, i);
 }
 
 void zone_free_empty(struct store *s, struct pl_ctx *x, struct zones *z)
 {
-	for (uint64_t i = 0; i < z->n; i++)
-		if (z->state[i] == ZONE_FULL && !z->zone[i].live_blocks)
+	for (uint64_t first = 0; first < z->n; first += z->group) {
+		bool empty = true;
+		for (uint64_t i = first; i < first + z->group; i++)
+			empty &= z->state[i] == ZONE_FULL && !z->zone[i].live_blocks;
+		for (uint64_t i = first; empty && i < first + z->group; i++)
 			make_free(s, x, z, i);
+	}
 }
 
 void zone_release(struct store *s, uint64_t id, pl_loc loc)
@@ -120,4 +203,8 @@ void zone_release(struct store *s, uint64_t id, pl_loc loc)
 	z->zone[i].live_blocks -= loc_blocks(loc);
 	z->live_blocks -= loc_blocks(loc);
 	z->nempty += z->state[i] == ZONE_FULL && !z->zone[i].live_blocks;
+	if (!z->zone[i].live_blocks) {
+		z->zone[i].candidate = false;
+		zone_recount(z, i);
+	}
 }

@@ -12,6 +12,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -105,6 +106,13 @@ static int put(struct lab *l, uint32_t k, uint32_t n)
 	return kv_put(l->kv, &l->x, key_of(k, text), pl_slice_of(l->value, n));
 }
 
+/* The process dies in the middle of it all; the device has done what it was asked. */
+static void lab_die(struct lab *l)
+{
+	io_drain(store_of(l), &l->x);
+	kv_abandon(l->kv);
+}
+
 static struct kv_stats stats(struct lab *l)
 {
 	struct kv_stats s;
@@ -174,7 +182,7 @@ static void combination(setting *set, size_t n, uint64_t *cleaned)
 		if (life % 2)
 			assert_int_equal(kv_close(l.kv, &l.x, &f), PL_OK);
 		else
-			kv_abandon(l.kv); /* in the middle of it all */
+			lab_die(&l);
 		lab_open(&l);
 		account(&l);
 		if (kv_check(l.kv, &l.x, &f))
@@ -240,7 +248,7 @@ static void the_clock_goes_on(void **state)
 		if (life % 2)
 			assert_int_equal(kv_close(l.kv, &l.x, &f), PL_OK);
 		else
-			kv_abandon(l.kv);
+			lab_die(&l);
 		lab_open(&l);
 		assert_true(store_of(&l)->clock >= clock);
 	}
@@ -279,6 +287,61 @@ static void zones_know_their_age(void **state)
 	lab_end(&l);
 }
 
+/* --- ahead of need ---------------------------------------------------------------------------------------------------- */
+
+/* Updates of a store that is three quarters full, a read after each. Counters since it was filled. */
+static struct kv_stats churn(struct lab *l, uint32_t records, uint32_t operations)
+{
+	for (uint32_t k = 0; k < records; k++)
+		assert_int_equal(put(l, k, 1000), PL_OK);
+	assert_int_equal(kv_checkpoint(l->kv, &l->x), PL_OK);
+	store_of(l)->stats.moved_pages_at_once = 0;
+	struct kv_stats before = stats(l);
+	for (uint32_t i = 0; i < operations; i++) {
+		char text[16];
+		pl_slice value;
+		struct kv_op get = {.kind = KV_GET, .key = key_of((uint32_t)pl_rng_below(&l->rng, records), text)};
+		assert_int_equal(put(l, (uint32_t)pl_rng_below(&l->rng, records), 1000), PL_OK);
+		assert_int_equal(kv_do(l->kv, &l->x, &get), PL_OK);
+		value = get.result;
+		assert_int_equal(value.n, 1000);
+		if (i % 512 == 0)
+			account(l);
+	}
+	struct kv_stats s = stats(l);
+	s.moved_pages -= before.moved_pages;
+	s.moved_pages_blocking -= before.moved_pages_blocking;
+	s.checkpoints -= before.checkpoints;
+	return s;
+}
+
+static void slices_are_bounded(void **state)
+{
+	(void)state;
+	static const char *const slices[] = {"0", "2", "4", "16"}, *const devices[] = {"null", "sim_ssd", "sim_zns"};
+	for (size_t i = 0; i < PL_COUNT(slices) * PL_COUNT(devices); i++) {
+		setting set[] = {{"device", devices[i / 4]}, {"zone.slice_pages", slices[i % 4]},
+			{"sim_zns.zone_bytes", "256k"}};
+		struct lab l;
+		uint64_t most = strtoull(slices[i % 4], NULL, 10);
+		lab_start(&l, 32u << 20, set, PL_COUNT(set));
+		struct kv_stats s = churn(&l, 17500, 4000);
+		print_message("    %s, slices of %2" PRIu64 ": %" PRIu64 " moved, %" PRIu64
+			      " of them blocking, at most %" PRIu64 " at once; %" PRIu64 " checkpoints\n",
+			devices[i / 4], most, s.moved_pages, s.moved_pages_blocking, s.moved_pages_at_once,
+			s.checkpoints);
+		assert_true(s.moved_pages > 1000);
+		if (most >= 4) { /* keeps up, so nobody has to wait for room */
+			assert_int_equal(s.moved_pages_blocking, 0);
+			assert_true(s.moved_pages_at_once <= most);
+		} else if (!most) {
+			assert_int_equal(s.moved_pages_blocking, s.moved_pages);
+			assert_true(s.moved_pages_at_once > 16);
+		}
+		lab_end(&l);
+	}
+}
+
 /* --- sums ------------------------------------------------------------------------------------------------------------- */
 
 static void refused(setting *set, size_t n, uint64_t device_bytes, const char *sentence)
@@ -315,6 +378,7 @@ int main(void)
 		{"placement.zone.a_page_knows_its_interval", a_page_knows_its_interval, NULL, NULL, NULL},
 		{"placement.zone.the_clock_goes_on", the_clock_goes_on, NULL, NULL, NULL},
 		{"placement.zone.zones_know_their_age", zones_know_their_age, NULL, NULL, NULL},
+		{"placement.zone.slices_are_bounded", slices_are_bounded, NULL, NULL, NULL},
 		{"placement.zone.sums_are_checked", sums_are_checked, NULL, NULL, NULL},
 		{"placement.zone.every_combination_lives", every_combination_lives, NULL, NULL, NULL},
 	};
