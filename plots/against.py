@@ -12,8 +12,9 @@ import sys
 import textwrap
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import load   # noqa: E402
-import style  # noqa: E402
+import load      # noqa: E402
+import measures  # noqa: E402
+import style     # noqa: E402
 
 COLUMN, PAGE = 3.45, 7.1  # inches: widths of a column and of a page with two
 SMALL = 6.5               # points: the smallest letters
@@ -71,15 +72,22 @@ def title(axes, text):
 
 
 def caption(figure, text):
-    """At the foot, in small letters, wrapped to the width."""
+    """Above the footer, in small letters, wrapped to the width."""
     width, height = figure.get_size_inches()
     lines = textwrap.wrap(text, int(width * LETTERS))
-    figure.text(0.06 / width, 0.05 / height, "\n".join(lines), fontsize=SMALL, color="#444444", va="bottom",
-                linespacing=1.25)
+    figure.text(0.06 / width, (0.05 + style.FOOTER) / height, "\n".join(lines), fontsize=SMALL, color="#444444",
+                va="bottom", linespacing=1.25)
 
 
 def caption_lines(text, width):
-    return len(textwrap.wrap(text, int(width * LETTERS)))
+    """Lines that caption and footer take."""
+    return len(textwrap.wrap(text, int(width * LETTERS))) + 1
+
+
+def finish(figure, experiment):
+    """The footer: where the numbers come from. Returns the figure."""
+    style.footer(figure, measures.caption(experiment))
+    return figure
 
 
 def main(path, draw, question, about):
@@ -94,7 +102,7 @@ def main(path, draw, question, about):
         if not any(run.derived for run in experiment.runs):
             raise load.LoadError(f"{options.runs} has no device run that this figure shows")
         pyplot = style.matplotlib_defaults()
-        figure = draw(experiment, pyplot)
+        figure = finish(draw(experiment, pyplot), experiment)
     except load.LoadError as error:
         print(f"{name}.py: {error}", file=sys.stderr)
         return 1

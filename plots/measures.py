@@ -206,6 +206,9 @@ def uncounted_words(experiment):
 def caption(experiment, seeds_shown="marks are medians over seeds, lines their range"):
     """One sentence of provenance for under a figure."""
     many = len({run.seed for run in experiment.runs}) > 1
+    made_by = revisions(experiment)
+    if len(made_by) > 4:
+        made_by = made_by[:3] + [f"and {len(made_by) - 3} more"]
     return (f"{counted(len(experiment.runs), 'run')}, {'seeds' if many else 'seed'} {seeds(experiment)}"
             f"{'; ' + seeds_shown if many else ''}; "
-            f"{'revisions' if len(revisions(experiment)) > 1 else 'revision'} {', '.join(revisions(experiment))}.")
+            f"{'revisions' if len(made_by) > 1 else 'revision'} {', '.join(made_by)}.")

@@ -6,16 +6,19 @@ The results are made up: every model is 2 % above its reference.
 import importlib.util
 import json
 import pathlib
+import runpy
 import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import against  # noqa: E402
 import closed   # noqa: E402
 import load     # noqa: E402
+import sample   # noqa: E402
 import style    # noqa: E402
 
 ABOVE = 1.02
@@ -122,6 +125,9 @@ def module(name):
 FIGURES = {"cleaning-uniform": cleaning_uniform, "cleaning-skew": cleaning_skew, "zone-superblock": zone_superblock,
            "zn540": zn540, "opfs-calls": opfs_calls, "zns-conventional": zns_conventional}
 
+# Figures of engine runs, which have tests of their own.
+OTHERS = {"demo": sample.write}
+
 
 def deviations(panels):
     """y of all single points of the lower panels."""
@@ -176,6 +182,31 @@ class Figures(unittest.TestCase):
             caption = figure.texts[-1].get_window_extent(figure.canvas.get_renderer()).y1
             self.assertLess(caption, foot, f"{name}: the caption runs into the panels")
             self.pyplot.close(figure)
+
+    def test_every_figure_says_which_runs_it_shows(self):
+        """Of each program in plots/paper: what it hands over to be written has the footer."""
+        made = {**FIGURES, **OTHERS}
+        for path in sorted((HERE / "paper").glob("*.py")):
+            with self.subTest(figure=path.stem):
+                self.assertIn(path.stem, made, "no made-up results for this figure")
+                runs = self.root / path.stem
+                if not runs.exists():
+                    made[path.stem](runs)
+                saved = []
+                with unittest.mock.patch.object(style, "save", lambda figure, *rest: saved.append(figure)), \
+                        unittest.mock.patch.object(sys, "argv", [str(path), str(runs), "--out", str(self.root)]):
+                    with self.assertRaises(SystemExit) as ended:
+                        runpy.run_path(str(path), run_name="__main__")
+                self.assertEqual((ended.exception.code, len(saved)), (0, 1))
+                count = len(load.load(runs).runs)
+                self.assertRegex(style.provenance(saved[0]), rf"^{count} runs?, seeds? 1\b.*; revision 0123456789abcdef\.$")
+                self.assertIsNone(saved[0].texts[0].get_gid())
+                self.pyplot.close(saved[0])
+
+    def test_a_figure_that_does_not_say_so_is_not_written(self):
+        with self.assertRaises(ValueError):
+            style.save(self.pyplot.figure(), self.root / "bare", "bare", "bare")
+        self.assertFalse((self.root / "bare.svg").exists())
 
     def test_programs_write_their_files(self):
         name = "zn540"

@@ -37,6 +37,16 @@ _TABLE = (
     ("bytes",      "user",        LIGHT,     "o",  ""),
     ("bytes",      "engine",      PURPLE,    "o",  "//"),
     ("bytes",      "device",      BLACK,     "o",  ""),
+    ("source",     "leaf",        BLUE,      "o",  ""),
+    ("source",     "inner",       SKY,       "o",  "//"),
+    ("source",     "overflow",    GREEN,     "o",  ".."),
+    ("source",     "map",         YELLOW,    "o",  "xx"),
+    ("source",     "log",         ORANGE,    "o",  ""),
+    ("source",     "journal",     VERMILION, "o",  "//"),
+    ("source",     "meta",        LIGHT,     "o",  ""),
+    ("source",     "cleaning",    PURPLE,    "o",  "\\\\"),
+    ("source",     "moved",       BLACK,     "o",  ""),
+    ("source",     "padding",     GREY,      "o",  "xx"),
 )
 LOOKS = {(axis, choice): (colour, marker, hatch) for axis, choice, colour, marker, hatch in _TABLE}
 
@@ -146,8 +156,26 @@ def matplotlib_defaults():
     return pyplot
 
 
+FOOTER = 0.125  # inches that the footer takes
+_PROVENANCE = "provenance"
+
+
+def footer(figure, provenance):
+    """One line at the foot of every figure: how many runs, which seeds, which revision."""
+    width, height = figure.get_size_inches()
+    figure.text(0.06 / width, 0.05 / height, provenance, fontsize=6.5, color=GREY, va="bottom", gid=_PROVENANCE)
+
+
+def provenance(figure):
+    """What the footer says, None without one."""
+    return next((text.get_text() for text in figure.texts if text.get_gid() == _PROVENANCE), None)
+
+
 def save(figure, stem, title, description):
-    """Write stem.svg, .pdf and .png; the SVG carries title and description for readers who hear it."""
+    """Write stem.svg, .pdf and .png; the SVG carries title and description for readers who hear it. A figure without a
+    footer is a mistake of the program: nobody could tell later what it shows."""
+    if not provenance(figure):
+        raise ValueError(f"{stem}: the figure does not say which runs it shows")
     figure.savefig(f"{stem}.svg", metadata={"Date": None, "Title": title, "Description": description})
     figure.savefig(f"{stem}.pdf", metadata={"CreationDate": None, "Title": title, "Subject": description})
     figure.savefig(f"{stem}.png", dpi=160, metadata={"Title": title, "Description": description, "Software": None})

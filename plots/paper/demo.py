@@ -207,10 +207,12 @@ def draw(experiment, pyplot):
     figure.text(0.055, 1 - 0.10 / height, QUESTION, fontsize=13, fontweight="bold", va="top")
     real = "Times on a real device are wall-clock times of one machine, once." if any(
         not run.run.get("simulated") for run in experiment.runs) else ""
-    said = [measures.caption(experiment), "Higher is better on the left, lower in the last two columns; the best of a "
+    said = ["Higher is better on the left, lower in the last two columns; the best of a "
             "panel bears its number.", real, measures.thin_words(amplified), measures.uncounted_words(experiment)]
     lines = textwrap.wrap(" ".join(filter(None, said)), 44 * columns)
-    figure.text(0.055, 0.10 / height, "\n".join(lines), fontsize=7.5, color="#444444", va="bottom", linespacing=1.4)
+    figure.text(0.055, (0.10 + style.FOOTER) / height, "\n".join(lines), fontsize=7.5, color="#444444", va="bottom",
+                linespacing=1.4)
+    style.footer(figure, measures.caption(experiment))
     return figure
 
 
