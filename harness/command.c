@@ -29,6 +29,10 @@ const struct command commands[] = {
 		"    [--force] [--destroy]",
 		"measure a place of this machine and write a device profile; a block device is overwritten"},
 	{"report", cmd_report, "report EXP", "results as a table; draws the page if plots/ and python are there"},
+	{"explain", cmd_explain, "explain [--phase NAME] [--json] [--draw [--out DIR]] RUN...",
+		"where each byte written came from: clients, pages and log by source, cleaning, the device; RUN: a "
+		"result "
+		"file,\n        EXPERIMENT/RUNID or an experiment; --draw: as a chart (explain.svg, .png)"},
 	{"check", cmd_check, "check STORE", "open and verify a store that `run --keep` left"},
 	{"device", cmd_device,
 		"device [--profile P] [--set KEY=VALUE ...] [--pattern P] [--utilisation U] [--until steady|PAGES|Nx] "

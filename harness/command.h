@@ -34,6 +34,7 @@ int cmd_schema(int argc, char **argv);
 int cmd_digest(int argc, char **argv);
 int cmd_device(int argc, char **argv);
 int cmd_calibrate(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 extern const char device_help[]; /* what `pagelab device --help` says beyond the table of commands */
 
 struct command {
@@ -44,6 +45,11 @@ struct command {
 extern const struct command commands[]; /* ends with name NULL */
 /* The whole program. */
 int pagelab_main(int argc, char **argv);
+
+/* The results directory that EXP means: itself, or results/runs/<name>; absolute. NULL if there is none; caller frees. */
+char *results_directory(const char *exp);
+/* Run python with these words (the first its own name) to its end, its output to stderr; its exit code, -1 if there is none. */
+int run_python(char *const argv[]);
 
 struct pl_conf;
 /* Set the key=value words of `--set`, property files (-P) and properties (-p). LAB_OK or LAB_USAGE. */

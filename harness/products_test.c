@@ -116,7 +116,7 @@ static void sample_has_every_legal_pair(void **state)
 	(void)state;
 	choose(&all, "", "0", "1");
 	for (int seed = 1; seed < 4; seed++) {
-		char text[8];
+		char text[16];
 		(void)snprintf(text, sizeof text, "%d", seed);
 		choose(&sample, "", "1", text);
 		assert_true(sample.n > 0 && sample.n < all.n && sample.all == all.n);
@@ -165,7 +165,7 @@ static void shards_partition(const char *sample)
 	size_t *times = calloc(all.all, sizeof *times), total = 0, least = all.n, most = 0;
 	assert_non_null(times);
 	for (int i = 0; i < 3; i++) {
-		char text[8];
+		char text[16];
 		(void)snprintf(text, sizeof text, "%d/3", i);
 		choose(&part, text, sample, "1");
 		for (size_t k = 0; k < part.n; k++)

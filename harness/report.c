@@ -398,7 +398,7 @@ static size_t print_results(const struct res_runs *runs, json_t *readings)
 
 /* ---- the drawn page */
 
-static int python(char *const argv[])
+int run_python(char *const argv[])
 {
 	int status = 0;
 	(void)fflush(NULL);
@@ -446,7 +446,8 @@ static bool is_current(const char *page, const char *claims, const struct res_ru
 
 static int draw(const char *runs, const char *name)
 {
-	char *scripts[3], *figures = lab_printf("%s/figures", runs), *page = lab_printf("%s/report.html", runs);
+	char *scripts[3], *explain = lab_find_file("plots/explain.py"), *figures = lab_printf("%s/figures", runs),
+			  *page = lab_printf("%s/report.html", runs);
 	char *paper = lab_printf("plots/paper/%s.py", name);
 	struct pl_fault f;
 	int code = 0;
@@ -455,23 +456,28 @@ static int draw(const char *runs, const char *name)
 	scripts[2] = lab_find_file("plots/report.py");
 	if (scripts[2] && access(PYTHON, X_OK) == 0 && lab_mkdirs(figures, &f) == PL_OK) {
 		char python_name[] = PYTHON, to[] = "--out", with[] = "--figures", *directory = lab_strdup(runs);
+		char any[] = "--if-any", stem[] = "--stem={name}.explain";
 		for (int i = 0; i < 2 && !code; i++)
 			if (scripts[i])
-				code = python((char *[]){python_name, scripts[i], directory, to, figures, NULL});
+				code = run_python((char *[]){python_name, scripts[i], directory, to, figures, NULL});
+		if (explain && !code)
+			code = run_python((char *[]){python_name, explain, directory, any, stem, to, figures, NULL});
 		if (!code)
-			code = python((char *[]){python_name, scripts[2], directory, with, figures, to, page, NULL});
+			code = run_python(
+				(char *[]){python_name, scripts[2], directory, with, figures, to, page, NULL});
 		free(directory);
 	}
 	for (int i = 0; i < 3; i++)
 		free(scripts[i]);
+	free(explain);
 	free(paper);
 	free(figures);
 	free(page);
 	return code;
 }
 
-/* The results directory that EXP means: itself, or results/runs/<name>; absolute, for the drawing programs change theirs. */
-static char *directory_of(const char *exp)
+/* Absolute, for the drawing programs change theirs. */
+char *results_directory(const char *exp)
 {
 	if (lab_is_dir(exp))
 		return realpath(exp, NULL);
@@ -495,7 +501,7 @@ int cmd_report(int argc, char **argv)
 	int code = args_parse("report", NULL, 0, argc, argv, &exp);
 	if (!code && exp.n != 1)
 		code = lab_error(LAB_USAGE, "report wants one experiment");
-	char *directory = code ? NULL : directory_of(exp.item[0]);
+	char *directory = code ? NULL : results_directory(exp.item[0]);
 	if (!code && !directory)
 		code = lab_error(
 			LAB_USAGE, "there are no results of %s; `pagelab run %s` makes them", exp.item[0], exp.item[0]);

@@ -183,6 +183,15 @@ def load(directory):
     paths = sorted(directory.glob("*.jsonl"))
     if not paths:
         raise LoadError(f"{directory} holds no results (*.jsonl)")
+    return _load_all(directory, paths)
+
+
+def load_files(paths):
+    """The same of these files of one experiment."""
+    return _load_all(pathlib.Path(paths[0]).parent, sorted(map(pathlib.Path, paths)))
+
+
+def _load_all(directory, paths):
     runs, refused, skipped, schemas, names = [], [], [], {}, {}
     for path in paths:
         rows, reason = _read(path)
