@@ -4,13 +4,15 @@
  *     leaf ... cleaning    bytes the engine asked the device to write, by source; their sum: host
  *     moved     bytes the device moved itself
  *     padding   bytes programmed although nobody wrote them (a zone finished before it was full); or, below zero,
- *               absorbed: written by the host and overwritten in a random write area before they were programmed
+ *               absorbed: written by the host and overwritten in a random write area before they were programmed.
+ *               On devices without zones it is under way: written in this phase and programmed in a later one
+ *               (below zero), or the other way round
  *     media     bytes programmed: host + moved + padding
  *
  * The file is not believed. A run is refused, by a sentence and exit code 1, unless
  *  1. the sources sum to host_write_bytes, exactly;
  *  2. what media has beyond host + moved has a cause: padding only where zones were finished, absorbed only where there is
- *     a random write area, and on every other device none at all;
+ *     a random write area; on every other device whole blocks, and at no phase's end more programmed than written so far;
  *  3. page images placed = those that made room + those of checkpoints (no fewer than none);
  *  4. the rows of a simulated run still have the digest of its last row.
  * A device that does not count what it programs (media 0) ends at host.
@@ -44,14 +46,19 @@ static const char *source_name(size_t i)
 	return source[i] == DEV_TAG_CLEAN ? "cleaning" : dev_tag_name[source[i]];
 }
 
-static const char *rest_name(int64_t rest)
-{
-	return rest < 0 ? "absorbed" : "padding";
-}
-
 static uint64_t device_option(const struct balance *b, const char *name)
 {
 	return strtoull(res_text(json_object_get(b->run->run, "device_options"), name), NULL, 10);
+}
+
+static bool zoned(const struct balance *b)
+{
+	return device_option(b, "sim_zns.zone_bytes") != 0;
+}
+
+static const char *rest_name(const struct balance *b)
+{
+	return b->rest && !zoned(b) ? "under way" : b->rest < 0 ? "absorbed" : "padding";
 }
 
 /* ---- the checks */
@@ -67,22 +74,47 @@ static int refuse(const struct balance *b, const char *fmt, ...)
 	return lab_error(LAB_FAILED, "%s: %s", b->run->path, text);
 }
 
+static int64_t rest_of(const json_t *phase)
+{
+	uint64_t media = res_number(phase, "media_write_bytes");
+	return media ? (int64_t)(media - res_number(phase, "host_write_bytes") - res_number(phase, "media_moved_bytes"))
+		     : 0;
+}
+
+/* Without zones every byte written is programmed once, if not in this phase; not before it was written. */
+static int check_under_way(const struct balance *b)
+{
+	int64_t ahead = 0, block = (int64_t)pl_max64(res_number(b->run->run, "block_bytes"), 1);
+	for (size_t i = 0; i < json_array_size(b->run->rows); i++) {
+		const json_t *row = json_array_get(b->run->rows, i);
+		if (strcmp(res_text(row, "row"), "phase") != 0)
+			continue;
+		ahead += rest_of(row);
+		if (ahead > 0 || ahead % block)
+			return refuse(b,
+				"after phase %s media is %" PRId64
+				" bytes more than host + moved, which no whole blocks under way explain",
+				res_text(row, "phase"), ahead);
+	}
+	return LAB_OK;
+}
+
 static int check_rest(const struct balance *b)
 {
-	const char *device = res_text(json_object_get(b->run->run, "choices"), "device");
-	bool zoned = device_option(b, "sim_zns.zone_bytes") != 0;
-	if (!b->counted && b->moved)
-		return refuse(b, "%" PRIu64 " bytes moved, but none programmed", b->moved);
-	if (b->counted && b->rest > 0 && !(zoned && res_number(b->phase, "zone_finishes")))
+	if (!b->counted)
+		return b->moved ? refuse(b, "%" PRIu64 " bytes moved, but none programmed", b->moved) : LAB_OK;
+	if (!zoned(b))
+		return check_under_way(b);
+	if (b->rest > 0 && !res_number(b->phase, "zone_finishes"))
 		return refuse(b,
 			"media %" PRIu64 " - host %" PRIu64 " - moved %" PRIu64 " leaves %" PRId64
-			" bytes that %s cannot have padded",
-			b->media, b->host, b->moved, b->rest, device);
-	if (b->counted && b->rest < 0 && !device_option(b, "sim_zns.zrwa_bytes"))
+			" bytes, but no zone was finished",
+			b->media, b->host, b->moved, b->rest);
+	if (b->rest < 0 && !device_option(b, "sim_zns.zrwa_bytes"))
 		return refuse(b,
 			"media %" PRIu64 " is %" PRId64 " bytes less than host %" PRIu64 " + moved %" PRIu64
-			", and %s has no random write area that could have absorbed them",
-			b->media, -b->rest, b->host, b->moved, device);
+			", and there is no random write area that could have absorbed them",
+			b->media, -b->rest, b->host, b->moved);
 	return LAB_OK;
 }
 
@@ -121,7 +153,7 @@ static void balance_of(const struct res_run *r, const json_t *phase, struct bala
 	b->moved = res_number(phase, "media_moved_bytes");
 	b->media = res_number(phase, "media_write_bytes");
 	b->counted = b->media != 0;
-	b->rest = b->counted ? (int64_t)(b->media - b->host - b->moved) : 0;
+	b->rest = rest_of(phase);
 }
 
 /* ---- one run: a table of its own */
@@ -170,7 +202,7 @@ static void print_one(const struct balance *b, const char *phase)
 	line(b, "= host", (int64_t)b->host, true);
 	if (b->counted) {
 		line(b, "moved", (int64_t)b->moved, true);
-		line(b, rest_name(b->rest), b->rest, true);
+		line(b, rest_name(b), b->rest, true);
 		line(b, "= media", (int64_t)b->media, true);
 	} else {
 		printf("%-10s  %15s\n", "= media", "not counted");
