@@ -8,9 +8,11 @@
  *  1. The order of runs depends on the text of the file only.
  *  2. Every key and every value was accepted by pl_conf_set, or the error names file and line.
  *  3. No two runs of an experiment have the same run_id.
+ *  4. Where a key has `*`, illegal combinations are left out and counted, not refused: nobody named them.
  * Leaves out: nested presets beyond 8 levels, several values of verbatim keys. */
 #include "harness/experiment.h"
 
+#include "harness/cover.h"
 #include "harness/device_run.h"
 #include "harness/expect.h"
 #include "harness/options.h"
@@ -31,6 +33,7 @@ struct dim {
 	char *key;
 	char **value;
 	size_t values;
+	bool all; /* of the choices: `*` */
 }; /* values canonical, at least one */
 struct group {
 	char *name;
@@ -38,6 +41,7 @@ struct group {
 	size_t dims;
 	struct spec_word *expect;
 	size_t expects;
+	bool sample; /* of its runs only so many that every pair of values occurs */
 };
 
 struct parser {
@@ -98,6 +102,7 @@ static void dim_clear(struct dim *d)
 	free(d->value);
 	d->value = NULL;
 	d->values = 0;
+	d->all = false;
 }
 
 static void dim_add(struct dim *d, const char *value)
@@ -130,9 +135,10 @@ static size_t group_begin(struct source *s, const char *name)
 			(void)fail(s, s->line, "there is a group [%s] already", name);
 	p->group = lab_realloc(p->group, (p->groups + 1) * sizeof *p->group);
 	struct group *g = &p->group[p->groups];
-	*g = (struct group){.name = lab_strdup(name)};
+	*g = (struct group){.name = lab_strdup(name), .sample = p->group[0].sample};
 	for (size_t i = 0; i < p->group[0].dims; i++) {
 		struct dim *d = dim_of(g, p->group[0].dim[i].key);
+		d->all = p->group[0].dim[i].all;
 		for (size_t v = 0; v < p->group[0].dim[i].values; v++)
 			dim_add(d, p->group[0].dim[i].value[v]);
 	}
@@ -178,6 +184,39 @@ static int add_value(struct source *s, struct dim *d, const char *value)
 			return fail(s, s->key_line, "%s: the value %s occurs twice", d->key, value);
 	dim_add(d, canonical);
 	return PL_OK;
+}
+
+/* `*`: all choices there are, so that a new one joins by itself. */
+static int add_all(struct source *s, struct dim *d)
+{
+	const struct pl_opt *o = lab_find_option(&s->p->known, d->key, NULL);
+	if (!o->choices)
+		return fail(
+			s, s->key_line, "%s: '*' stands for all choices, and this key has none to choose from", d->key);
+	for (size_t i = 0; o->choices[i] && !s->p->err; i++)
+		(void)add_value(s, d, o->choices[i]);
+	d->all = true;
+	return s->p->err;
+}
+
+/* `!name`: without this one. */
+static int take_away(struct source *s, struct dim *d, const char *value)
+{
+	for (size_t i = 0; i < d->values; i++) {
+		if (strcmp(d->value[i], value) != 0)
+			continue;
+		free(d->value[i]);
+		memmove(&d->value[i], &d->value[i + 1], (--d->values - i) * sizeof *d->value);
+		return PL_OK;
+	}
+	return fail(s, s->key_line, "%s: '!%s' takes away what is not in the list before it", d->key, value);
+}
+
+static int add_part(struct source *s, struct dim *d, char *part)
+{
+	return strcmp(part, "*") == 0 ? add_all(s, d)
+	       : *part == '!'         ? take_away(s, d, trim(part + 1))
+				      : add_value(s, d, part);
 }
 
 /* `1..5`: all numbers from 1 to 5. */
@@ -226,7 +265,7 @@ static int set_key(struct source *s, const char *key, char *value)
 	const char *real = strcmp(key, "seeds") == 0 ? "seed" : key;
 	struct pl_fault f = {0};
 	if (!lab_find_option(&s->p->known, real, NULL)) {
-		static const char *const own[] = {"seeds", "use", "title", "x", "y"};
+		static const char *const own[] = {"seeds", "use", "sample", "title", "x", "y"};
 		if (pl_conf_set(&s->p->known, real, "", &f) && !strstr(f.text, "did you mean") &&
 			pl_nearest(real, own, PL_COUNT(own)))
 			return fail(s, s->key_line, "unknown key '%s'; did you mean '%s'?", real,
@@ -239,8 +278,10 @@ static int set_key(struct source *s, const char *key, char *value)
 		save = strchr(part, ',');
 		if (save)
 			*save++ = 0;
-		(void)(real != key ? add_range(s, d, trim(part)) : add_value(s, d, trim(part)));
+		(void)(real != key ? add_range(s, d, trim(part)) : add_part(s, d, trim(part)));
 	}
+	if (!s->p->err && !d->values)
+		(void)fail(s, s->key_line, "%s: no value is left", d->key);
 	return s->p->err;
 }
 
@@ -263,6 +304,10 @@ static int flush_key(struct source *s)
 		spec_word_add(&p->group[s->at].expect, &p->group[s->at].expects, key + 7, value);
 	else if (strcmp(key, "use") == 0)
 		(void)use(s, value);
+	else if (strcmp(key, "sample") == 0 && strcmp(value, "pairs") != 0)
+		(void)fail(s, s->key_line, "sample: 'pairs' is the only way to draw one, not '%s'", value);
+	else if (strcmp(key, "sample") == 0)
+		p->group[s->at].sample = true;
 	else
 		(void)set_key(s, key, value);
 	free(key);
@@ -361,6 +406,14 @@ static void name_run(const struct experiment *e, const struct group *g, const si
 	s->index = e->runs;
 }
 
+static bool takes_what_is_legal(const struct group *g)
+{
+	for (size_t i = 0; i < g->dims; i++)
+		if (g->dim[i].all)
+			return true;
+	return false;
+}
+
 static int add_run(struct parser *p, const struct group *g, const size_t *at)
 {
 	struct experiment *e = p->e;
@@ -382,6 +435,11 @@ static int add_run(struct parser *p, const struct group *g, const size_t *at)
 		lab_copy(s.skip, sizeof s.skip, f.text);
 	}
 	pl_conf_free(&conf);
+	if (!err && s.skip_err == PL_INVALID && takes_what_is_legal(g)) {
+		e->left_out++;
+		spec_free(&s);
+		return PL_OK;
+	}
 	if (known_run(e->run, e->runs, s.run_id) || known_run(e->refused, e->refusals, s.run_id)) {
 		e->duplicates++;
 		spec_free(&s);
@@ -395,8 +453,58 @@ static int add_run(struct parser *p, const struct group *g, const size_t *at)
 	return PL_OK;
 }
 
+/* Which value of a dimension with several a run has. */
+static uint8_t value_number(const struct dim *d, const struct spec *s)
+{
+	size_t i = 0;
+	for (size_t k = 0; k < s->sweeps; k++)
+		if (strcmp(s->sweep[k].key, d->key) == 0)
+			while (i < d->values && strcmp(s->sweep[k].value, d->value[i]) != 0)
+				i++;
+	return (uint8_t)i;
+}
+
+/* Of the runs from `first` on, keep so many that every pair of values that occurs in them still does. */
+static int keep_sample(struct parser *p, const struct group *g, size_t first)
+{
+	struct experiment *e = p->e;
+	size_t n = e->runs - first, columns = 0, kept = first;
+	const struct dim *column[COVER_COLUMNS];
+	for (size_t i = 0; i < g->dims; i++) {
+		if (g->dim[i].values < 2)
+			continue;
+		if (columns == COVER_COLUMNS || g->dim[i].values > COVER_VALUES)
+			return pl_fault_set(p->f, PL_INVALID,
+				"%s: group %s: sample = pairs wants at most %u keys with several values, and %u values "
+				"of each",
+				e->path, g->name, COVER_COLUMNS, COVER_VALUES);
+		column[columns++] = &g->dim[i];
+	}
+	if (columns < 2)
+		return PL_OK;
+	uint8_t *row = lab_calloc(n * columns + 1, 1);
+	bool *chosen = lab_calloc(n + 1, sizeof *chosen);
+	for (size_t i = 0; i < n; i++)
+		for (size_t c = 0; c < columns; c++)
+			row[i * columns + c] = value_number(column[c], &e->run[first + i]);
+	(void)cover_pairs(row, n, columns, 1, chosen);
+	for (size_t i = 0; i < n; i++)
+		if (chosen[i]) {
+			e->run[first + i].index = kept;
+			e->run[kept++] = e->run[first + i];
+		} else {
+			spec_free(&e->run[first + i]);
+		}
+	e->unsampled += e->runs - kept;
+	e->runs = kept;
+	free(row);
+	free(chosen);
+	return PL_OK;
+}
+
 static int expand_group(struct parser *p, const struct group *g)
 {
+	size_t first = p->e->runs;
 	size_t *at = lab_calloc(g->dims + 1, sizeof *at);
 	uint64_t product = 1;
 	for (size_t i = 0; i < g->dims && product <= 100000; i++)
@@ -416,7 +524,7 @@ static int expand_group(struct parser *p, const struct group *g)
 				at[i] = 0;
 	}
 	free(at);
-	return err;
+	return !err && g->sample ? keep_sample(p, g, first) : err;
 }
 
 int experiment_read(FILE *in, const char *name, const char *path, struct experiment *out, struct pl_fault *f)

@@ -8,6 +8,11 @@
  *     [group]                              adds to the defaults, or sets a key anew
  *     page_bytes = 8k
  *
+ *     node = *                             all choices there are; with a `*`, only what is legal is taken
+ *     device = *, !file                    all but this
+ *     sample = pairs                       of the sweep only so many runs that every pair of values of two keys that a
+ *                                          legal run has still occurs (cover.h)
+ *
  *     run = device                         of a simulated device alone, without the engine: device.* (device_run.h)
  *     run = node                           of layouts of pages alone: node.* (node_run.h)
  *     profile = zn540                      sets the keys of harness/devices/zn540.ini that the run does not set itself
@@ -27,6 +32,8 @@ struct experiment {
 	struct spec *refused; /* illegal combinations that the sweeps produced, with the reason in .skip */
 	size_t refusals;
 	size_t duplicates; /* left out: same run_id as an earlier one */
+	size_t left_out; /* illegal combinations of groups with a `*` */
+	size_t unsampled; /* legal runs that a sample leaves out */
 	struct spec_word *hint; /* title, x, y, plot.*: for those who draw */
 	size_t hints;
 };

@@ -1,6 +1,7 @@
 /* experiment_test.c - experiment files: order, canonical form, and what is said about mistakes. */
 #include "harness/experiment.h"
 #include "harness/util.h"
+#include "variants/registry.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -96,6 +97,96 @@ static void seeds_are_ranges_or_lists(void **state)
 	assert_string_equal(e.run[3].label, "seed=7");
 	experiment_free(&e);
 	assert_has(bad("\nseeds = 5..1\n"), "t.ini:2: seeds: '5..1' is not a range");
+}
+
+/* The runs of text whose key has this value. */
+static size_t runs_with(const struct experiment *e, const char *key, const char *value)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < e->runs; i++)
+		n += strcmp(spec_value(&e->run[i], key), value) == 0;
+	return n;
+}
+
+static void a_star_is_all_choices_that_are_legal(void **state)
+{
+	(void)state;
+	struct experiment e;
+	size_t nodes = 0, cleanings = 0, guards = 0;
+	while (reg_choice(REG_NODE, nodes))
+		nodes++;
+	while (reg_choice(REG_CLEANING, cleanings))
+		cleanings++;
+	while (reg_choice(REG_GUARD, guards))
+		guards++;
+	good("node = *\n", &e);
+	assert_int_equal(e.runs, nodes);
+	for (size_t i = 0; i < nodes; i++)
+		assert_string_equal(spec_value(&e.run[i], "node"), reg_choice(REG_NODE, i)->name);
+	experiment_free(&e);
+	good("[g]\nnode = *, !slotted\nclients = 1, 2\n", &e);
+	assert_int_equal(e.runs, 2 * (nodes - 1));
+	assert_int_equal(runs_with(&e, "node", "slotted"), 0);
+	assert_int_equal(e.run[1].index, 1);
+	experiment_free(&e);
+	/* what does not go together is left out, not refused; what repeats counts once */
+	good("[defaults]\nplacement = inplace, zone\ncleaning = *\n[g]\nguard = *\ndurability = none\ndevice = "
+	     "sim_ssd\n",
+		&e);
+	assert_int_equal(runs_with(&e, "placement", "zone"), cleanings);
+	assert_true(runs_with(&e, "placement", "inplace") > 1);
+	assert_int_equal(e.refusals, 0);
+	assert_true(e.left_out >= (guards - 1) * cleanings);
+	experiment_free(&e);
+	good("[g]\nplacement = inplace, zone\ndevice = sim_zns\n", &e);
+	assert_int_equal(e.refusals, 1); /* somebody named it */
+	assert_int_equal(e.left_out, 0);
+	experiment_free(&e);
+}
+
+static void a_star_has_its_mistakes(void **state)
+{
+	(void)state;
+	assert_has(bad("\nrecords = *\n"), "t.ini:2: records: '*' stands for all choices");
+	assert_has(bad("node = slotted, *\n"), "node: the value slotted occurs twice");
+	assert_has(bad("node = *, !slottet\n"), "'!slottet' takes away what is not in the list");
+	assert_has(bad("node = slotted, !slotted\n"), "node: no value is left");
+}
+
+static void a_sample_has_every_pair_that_is_legal(void **state)
+{
+	(void)state;
+	static const char *const key[] = {"node", "space", "placement", "device", "clients"};
+	const char *const sweep = "[g]\nnode = *\nspace = *\nplacement = *\ndevice = *, !file\nclients = 1, 2, 3\n";
+	struct experiment all, some, again;
+	char *sampled = lab_printf("%ssample = pairs\n[h]\nrecords = 7\n", sweep);
+	good(sweep, &all);
+	good(sampled, &some);
+	good(sampled, &again);
+	assert_true(some.runs > 10 && some.runs < all.runs / 3);
+	assert_int_equal(some.runs - 1 + some.unsampled, all.runs);
+	for (size_t i = 0; i < some.runs; i++) {
+		assert_int_equal(some.run[i].index, i);
+		assert_string_equal(some.run[i].run_id, again.run[i].run_id);
+	}
+	for (size_t i = 0; i < all.runs; i++)
+		for (size_t a = 0; a < PL_COUNT(key); a++)
+			for (size_t b = a + 1; b < PL_COUNT(key); b++) {
+				bool found = false;
+				for (size_t k = 0; k < some.runs; k++)
+					found = found || (strcmp(spec_value(&all.run[i], key[a]),
+								  spec_value(&some.run[k], key[a])) == 0 &&
+								 strcmp(spec_value(&all.run[i], key[b]),
+									 spec_value(&some.run[k], key[b])) == 0);
+				assert_true(found);
+			}
+	assert_string_equal(some.run[some.runs - 1].label, "h");
+	experiment_free(&all);
+	experiment_free(&some);
+	experiment_free(&again);
+	free(sampled);
+	assert_has(bad("sample = some\n"), "sample: 'pairs' is the only way");
+	assert_has(bad("samples = pairs\n"), "did you mean 'sample'");
 }
 
 static void indented_lines_continue(void **state)
@@ -240,6 +331,9 @@ int main(void)
 		{"harness.experiment.groups_add_and_override", groups_add_and_override, NULL, NULL, NULL},
 		{"harness.experiment.defaults_alone_are_a_group", defaults_alone_are_a_group, NULL, NULL, NULL},
 		{"harness.experiment.seeds_are_ranges_or_lists", seeds_are_ranges_or_lists, NULL, NULL, NULL},
+		{"harness.experiment.a_star_is_all_choices", a_star_is_all_choices_that_are_legal, NULL, NULL, NULL},
+		{"harness.experiment.a_star_has_its_mistakes", a_star_has_its_mistakes, NULL, NULL, NULL},
+		{"harness.experiment.a_sample_has_every_pair", a_sample_has_every_pair_that_is_legal, NULL, NULL, NULL},
 		{"harness.experiment.indented_lines_continue", indented_lines_continue, NULL, NULL, NULL},
 		{"harness.experiment.spelling_does_not_matter", spelling_does_not_matter, NULL, NULL, NULL},
 		{"harness.experiment.every_axis_is_a_word", every_axis_is_a_word, NULL, NULL, NULL},

@@ -291,6 +291,9 @@ static void write_refusals(struct session *s)
 	if (s->e->refusals)
 		(void)fprintf(stderr, "%zu combinations are illegal and left out, for example %s: %s\n", s->e->refusals,
 			s->e->refused[0].label, s->e->refused[0].skip);
+	if (s->e->left_out || s->e->unsampled)
+		(void)fprintf(stderr, "of all combinations %zu are illegal and %zu not in the sample\n", s->e->left_out,
+			s->e->unsampled);
 }
 
 static bool belongs(const struct experiment *e, const char *file)
