@@ -123,11 +123,17 @@ static void opfs_calls(void **state)
 	holds("opfs-calls", 26);
 }
 
+static void overview(void **state)
+{
+	(void)state;
+	holds("overview-small", 4);
+}
+
 /* A small scale claims nothing that the full one does not, by name; and nobody's small scale is forgotten here. */
 static void small_scales_go_with_full_ones(void **state)
 {
-	static const char *const judged[] = {
-		"cleaning-uniform-small", "cleaning-skew-small", "zone-superblock-small", "zns-conventional-small"};
+	static const char *const judged[] = {"cleaning-uniform-small", "cleaning-skew-small", "zone-superblock-small",
+		"zns-conventional-small", "overview-small"};
 	glob_t g;
 	(void)state;
 	assert_int_equal(glob("harness/exp/*-small.ini", 0, NULL, &g), 0);
@@ -201,6 +207,7 @@ int main(void)
 		cmocka_unit_test(zns_conventional),
 		cmocka_unit_test(zn540),
 		cmocka_unit_test(opfs_calls),
+		cmocka_unit_test(overview),
 		cmocka_unit_test(small_scales_go_with_full_ones),
 		cmocka_unit_test(report_exits_by_its_claims),
 	};

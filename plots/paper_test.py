@@ -126,7 +126,7 @@ FIGURES = {"cleaning-uniform": cleaning_uniform, "cleaning-skew": cleaning_skew,
            "zn540": zn540, "opfs-calls": opfs_calls, "zns-conventional": zns_conventional}
 
 # Figures of engine runs, which have tests of their own.
-OTHERS = {"demo": sample.write}
+OTHERS = {"demo": sample.write, "overview": sample.write_overview}
 
 
 def deviations(panels):
@@ -224,6 +224,67 @@ class Figures(unittest.TestCase):
                               capture_output=True, text=True)
         self.assertEqual(done.returncode, 1)
         self.assertIn("no device run", done.stderr)
+
+
+class Overview(unittest.TestCase):
+    """The picture of all products, with about as many as there will be."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory()
+        cls.count = sample.write_overview(pathlib.Path(cls.scratch.name) / "runs")
+        cls.experiment = load.load(pathlib.Path(cls.scratch.name) / "runs")
+        cls.script = module("overview")
+        cls.products = cls.script.by_device(cls.experiment)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scratch.cleanup()
+
+    def test_dots_are_sorted_and_strips_go_with_them(self):
+        figure = self.script.draw(self.experiment, style.matplotlib_defaults())
+        axes_shown = self.script.choices(self.products)
+        self.assertEqual(list(axes_shown), ["node", "space", "addressing", "placement", "cleaning", "durability", "guard"])
+        shown = 0
+        for at, (device, of_device) in enumerate(self.products.items()):
+            dots, strips = figure.axes[2 * at], figure.axes[2 * at + 1]
+            values = list(dots.lines[0].get_ydata())
+            self.assertEqual(values, sorted(values))
+            shown += len(values)
+            picture = strips.images[0].get_array()
+            self.assertEqual(picture.shape, (len(axes_shown), len(values), 3))
+            for row, axis in enumerate(axes_shown):
+                looks = {}
+                for column, (_, product) in enumerate(of_device):
+                    looks.setdefault(product[axis], set()).add(tuple(picture[row, column]))
+                self.assertTrue(all(len(look) == 1 for look in looks.values()), (device, axis))
+                self.assertEqual(len(set.union(*looks.values())), len(looks), (device, axis, "two choices of one colour"))
+        self.assertEqual(shown, self.count)
+        self.assertGreater(shown, 1000)
+
+    def test_it_stays_on_its_page_and_nothing_overlaps(self):
+        figure = self.script.draw(self.experiment, style.matplotlib_defaults())
+        figure.canvas.draw()
+        renderer = figure.canvas.get_renderer()
+        box, (width, height) = figure.get_tightbbox(renderer), figure.get_size_inches()
+        self.assertTrue(width <= against.PAGE and height < 11, height)
+        self.assertTrue(0 <= box.x0 and 0 <= box.y0 and box.x1 <= width and box.y1 <= height, box)
+        boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in figure.texts]
+        for number, (words, one) in enumerate(boxes):
+            for others, other in boxes[:number]:
+                apart = (one.x1 <= other.x0 or other.x1 <= one.x0 or one.y1 <= other.y0 + 2 or other.y1 <= one.y0 + 2)
+                self.assertTrue(apart, f"'{words}' and '{others}' overlap")
+
+    def test_effects_are_those_of_the_numbers(self):
+        self.assertAlmostEqual(self.script.alone(self.products, "durability", "none"), 2.0, places=4)
+        self.assertAlmostEqual(self.script.alone(self.products, "durability", "redo"), 0.5, places=4)
+        # against 1.0, 1.5, 1.1, 1.3 in the same place
+        self.assertAlmostEqual(self.script.alone(self.products, "space", "hole_lz4"), 1.6 / 1.2, places=4)
+        self.assertIsNone(self.script.alone(self.products, "addressing", "fixed"))
+        self.assertIsNone(self.script.marginal(self.products["sim_zns"], "placement", "zone"))  # there is no other
+        self.assertIsNone(self.script.marginal(self.products["sim_zns"], "placement", "inplace"))
+        self.assertLess(self.script.marginal(self.products["sim_ssd"], "placement", "inplace"), 1)
+        self.assertGreater(self.script.marginal(self.products["sim_ssd"], "durability", "none"), 1.2)
 
 
 class Page(unittest.TestCase):

@@ -70,3 +70,38 @@ def write_sweep(directory, seeds=(1, 2, 3), sizes=(8192, 16384, 32768, 65536)):
                                                              encoding="utf-8")
                 index += 1
     return index
+
+
+# More choices than there are today, so that a figure of all products is tried with about a thousand of them.
+MANY = {"node": ("slotted", "ordinal", "b2", "further"), "space": ("raw", "lz4", "hole", "hole_lz4", "zstd"),
+        "cleaning": ("greedy", "costbenefit", "deathtime", "dchoices"), "durability": ("redo", "none")}
+FACTOR = {"slotted": 1.0, "ordinal": 1.02, "b2": 0.99, "further": 1.01, "raw": 1.0, "lz4": 1.5, "hole": 1.1, "hole_lz4": 1.6,
+          "zstd": 1.3, "redo": 1.0, "none": 2.0}
+
+
+def write_overview(directory, choices=None):
+    """Every product of these choices: speed is the product of their factors, in place 10, in zones 20 and a little."""
+    choices = choices or MANY
+    directory.mkdir(parents=True, exist_ok=True)
+    index = 0
+    for device in ("sim_ssd", "sim_zns", "sim_opfs"):
+        for node in choices["node"]:
+            for space in choices["space"]:
+                for durability in choices["durability"]:
+                    places = [("zone", "table", cleaning, "-") for cleaning in choices["cleaning"]]
+                    places += [("zone", "cow", cleaning, "-") for cleaning in choices["cleaning"]]
+                    if device != "sim_zns":
+                        places += [("inplace", "fixed", "-", "dwb"), ("inplace", "fixed", "-", "pingpong"),
+                                   ("shadow", "table", "-", "-"), ("shadow", "cow", "-", "-")]
+                    for at, (placement, addressing, cleaning, guard) in enumerate(places):
+                        kops = (FACTOR[node] * FACTOR[space] * FACTOR[durability] * (20 + at / 10 if placement != "inplace" else 10))
+                        rows = rows_of(index, 1, device, "a", "zone", "raw", "slotted")
+                        rows[0]["experiment"] = "overview"
+                        rows[0]["choices"].update(node=node, space=space, placement=placement, addressing=addressing,
+                                                  cleaning=cleaning, guard=guard, durability=durability)
+                        rows[0]["sweep"] = dict(rows[0]["choices"])
+                        rows[2]["elapsed_ns"] = round(rows[2]["operations"] * 1e6 / kops)
+                        (directory / f"{index:04d}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows),
+                                                                     encoding="utf-8")
+                        index += 1
+    return index
