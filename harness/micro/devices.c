@@ -222,7 +222,7 @@ static void *zns_open(const struct micro *m, const char **why)
 	return b;
 }
 
-const struct micro micros[] = {
+const struct micro device_micros[] = {
 	{"sim_ssd/untimed/4G", untimed_open, untimed_run, bench_close, write_amplification, "write_amplification",
 		4 * GIB, 0, 0},
 	{"sim_ssd/untimed/64G", untimed_open, untimed_run, bench_close, write_amplification, "write_amplification",

@@ -19,6 +19,6 @@ struct micro {
 	unsigned mix, depth; /* what else a family of benchmarks varies */
 };
 
-extern const struct micro micros[], micros_of_space[];
+extern const struct micro device_micros[], node_micros[], space_micros[];
 
 #endif

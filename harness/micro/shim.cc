@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 	if (benchmark::ReportUnrecognizedArguments(argc, argv))
 		return 2;
 	benchmark::AddCustomContext("revision", facts_revision());
-	for (const struct micro *table : {micros, micros_of_space})
+	for (const struct micro *table : {device_micros, node_micros, space_micros})
 		for (const struct micro *m = table; m->name; m++)
 			benchmark::RegisterBenchmark(m->name, [m](benchmark::State &bench) {
 				run(bench, m);

@@ -215,7 +215,7 @@ static uint64_t expand_run(void *state)
 			kib * 1024u, 0, 0                                                                              \
 	}
 
-const struct micro micros_of_space[] = {
+const struct micro space_micros[] = {
 	ENCODE("raw", 16, 0),
 	ENCODE("hole", 16, 0),
 	ENCODE("lz4", 16, 0),
