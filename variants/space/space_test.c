@@ -714,10 +714,36 @@ static void cut_payloads(struct bench *b, struct pl_rng *r)
 	}
 }
 
+/* A payload that ends within the first bytes behind the blocks present, where a reader has nothing to look for. */
+static void beyond_blocks(const struct spc_ops *ops, const char *option)
+{
+	struct bench b;
+	struct pl_rng r;
+	uint32_t found = 0;
+	pl_rng_seed(&r, 19, 0);
+	bench_init_with(&b, ops, (struct geometry){16384, 4096}, option);
+	for (uint32_t noise = 3600; noise < 4400; noise += 4) {
+		memset(b.page, 0, b.g.page_bytes);
+		fill_random(&r, b.page + PL_PAGE_HEADER, noise);
+		struct spc_image img = encode(&b, (struct nod_gap){0, 0});
+		if (img.exact_bytes <= 4096 || img.exact_bytes > 4096 + 60)
+			continue;
+		found++;
+		assert_int_equal(img.bitmap, 3);
+		img.bitmap = 1;
+		assert_int_equal(spc_decode(ops, 16384, 4096, &img, b.back, b.scratch), PL_DAMAGED);
+	}
+	assert_true(found > 0);
+	bench_deinit(&b);
+}
+
 static void test_cut_payloads(void **state)
 {
 	(void)state;
 	for_every_bench(16, cut_payloads);
+	beyond_blocks(&spc_lz4, "lz4.classes=finest");
+	if (!spc_zstd.unavailable)
+		beyond_blocks(&spc_zstd, "zstd.classes=finest");
 }
 
 /* Bytes that pages of many kinds need under an option, exactly. */
