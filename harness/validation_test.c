@@ -111,6 +111,12 @@ static void zns_conventional(void **state)
 	holds("zns-conventional-small", 7);
 }
 
+static void space_law(void **state)
+{
+	(void)state;
+	holds("space-law-small", 12);
+}
+
 static void zn540(void **state)
 {
 	(void)state;
@@ -133,7 +139,7 @@ static void overview(void **state)
 static void small_scales_go_with_full_ones(void **state)
 {
 	static const char *const judged[] = {"cleaning-uniform-small", "cleaning-skew-small", "zone-superblock-small",
-		"zns-conventional-small", "overview-small"};
+		"zns-conventional-small", "overview-small", "space-law-small"};
 	glob_t g;
 	(void)state;
 	assert_int_equal(glob("harness/exp/*-small.ini", 0, NULL, &g), 0);
@@ -205,6 +211,7 @@ int main(void)
 		cmocka_unit_test(cleaning_skew),
 		cmocka_unit_test(zone_superblock),
 		cmocka_unit_test(zns_conventional),
+		cmocka_unit_test(space_law),
 		cmocka_unit_test(zn540),
 		cmocka_unit_test(opfs_calls),
 		cmocka_unit_test(overview),

@@ -90,8 +90,9 @@ def finish(figure, experiment):
     return figure
 
 
-def main(path, draw, question, about):
-    """The program of a figure: arguments, results, drawing, files. draw(experiment, pyplot) returns the figure."""
+def main(path, draw, question, about, shows=lambda run: run.derived):
+    """The program of a figure: arguments, results, drawing, files. draw(experiment, pyplot) returns the figure; shows(run):
+    whether the figure can show a run, by default those of devices alone."""
     name = pathlib.Path(path).stem
     parser = argparse.ArgumentParser(description=question)
     parser.add_argument("runs", type=pathlib.Path, help="directory of the experiment's results")
@@ -99,8 +100,8 @@ def main(path, draw, question, about):
     options = parser.parse_args()
     try:
         experiment = load.load(options.runs)
-        if not any(run.derived for run in experiment.runs):
-            raise load.LoadError(f"{options.runs} has no device run that this figure shows")
+        if not any(shows(run) for run in experiment.runs):
+            raise load.LoadError(f"{options.runs} has no run that this figure shows")
         pyplot = style.matplotlib_defaults()
         figure = finish(draw(experiment, pyplot), experiment)
     except load.LoadError as error:

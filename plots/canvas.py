@@ -19,7 +19,7 @@ LETTER, LINE = 6.7, 16
 SWATCH, STROKE = 20, 52  # widths in the legend: of a bar's look, and of a line's, in which three dashes are seen
 # gnuplot's numbers for what style.py says of markers, hatches and (by order) dashes.
 POINTS = {"o": 7, "D": 13, "^": 9, "s": 5, "v": 11, "P": 1, "X": 2}
-PATTERNS = {"": 3, "//": 5, "..": 2, "\\\\": 4}
+PATTERNS = {"": 3, "//": 5, "..": 2, "\\\\": 4, "xx": 1}
 # Dash and gap, in turn, by order; drawn dash by dash in the legend, because the SVG terminal draws any arrow solid.
 DASHES = ((), (8, 6), (2, 5), (12, 5, 2, 5))
 INK, FAINT = "#222222", "#DDDDDD"

@@ -17,7 +17,7 @@ THIN = 0.012  # of the height of a panel
 # The order in which readers meet devices and the like; what is not named here follows by name.
 _ORDER = {
     "device": ("sim_ssd", "sim_zns", "sim_opfs", "file", "direct", "uring", "zoned", "opfs", "null"),
-    "placement": ("inplace", "shadow", "zone"), "space": ("raw", "lz4", "hole"),
+    "placement": ("inplace", "shadow", "zone"), "space": ("raw", "lz4", "hole", "hole_lz4", "zstd"),
     "node": ("slotted", "ordinal", "b2"),
 }
 

@@ -31,12 +31,13 @@ class Results:
         self.directory, self.name, self.runs = directory, name, 0
         directory.mkdir(parents=True)
 
-    def add(self, group, spec, derived, device=None, expect=None, describe=None):
+    def add(self, group, spec, derived, device=None, expect=None, describe=None, choices=None, phase=None):
         spec = {key: str(value) for key, value in spec.items()}
         rows = [{"row": "run", "schema": 1, "experiment": self.name, "group": group, "index": self.runs, "seed": 1,
-                 "label": f"{group} {self.runs}", "choices": {"device": spec.get("device", "sim_ssd")}, "spec": spec,
+                 "label": f"{group} {self.runs}", "choices": {"device": spec.get("device", "sim_ssd"), **(choices or {})}, "spec": spec,
                  "sweep": {}, "hints": {"title": "made up"}, "expect": expect or {}, "simulated": True},
                 {"row": "host", "revision": "0123456789abcdef"},
+                {"row": "phase", "phase": "run", **phase} if phase else
                 {"row": "device", **(device or {}), "describe": describe or {}}, {"row": "derived", **derived},
                 {"row": "end", "status": "ok", "reason": "", "wall_ms": 1, "digest": "0"}]
         (self.directory / f"{self.runs:04d}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows),
@@ -115,6 +116,20 @@ def zns_conventional(results):
                     {"write_bandwidth_mib_per_s": ABOVE * 1150, "write_amplification": 1.0})
 
 
+def space_law(results):
+    for page in (16384, 65536):
+        for (space, classes, _), (_, _, _, edges) in module("space-law").SERIES.items():
+            spec = {"page_bytes": page, "value.compressibility": 0.5}
+            if classes != "-":
+                spec[f"{space}.classes"] = classes
+            writes, needed = 10, page / 2
+            allocated = needed + (edges or 0) * 2048 + (ABOVE - 1) * page
+            for placement in ("inplace", "zone"):
+                results.add("sizes", spec, {}, choices={"space": space, "placement": placement},
+                            phase={"page_writes": writes, "page_exact_bytes": writes * needed,
+                                   "page_write_bytes": writes * allocated})
+
+
 def module(name):
     spec = importlib.util.spec_from_file_location("figure", HERE / "paper" / f"{name}.py")
     loaded = importlib.util.module_from_spec(spec)
@@ -123,7 +138,8 @@ def module(name):
 
 
 FIGURES = {"cleaning-uniform": cleaning_uniform, "cleaning-skew": cleaning_skew, "zone-superblock": zone_superblock,
-           "zn540": zn540, "opfs-calls": opfs_calls, "zns-conventional": zns_conventional}
+           "zn540": zn540, "opfs-calls": opfs_calls, "zns-conventional": zns_conventional,
+           "space-law": space_law}
 
 # Figures of engine runs, which have tests of their own.
 OTHERS = {"demo": sample.write, "overview": sample.write_overview}
@@ -223,7 +239,7 @@ class Figures(unittest.TestCase):
         done = subprocess.run([sys.executable, str(HERE / "paper" / "zn540.py"), str(directory), "--out", str(self.root)],
                               capture_output=True, text=True)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("no device run", done.stderr)
+        self.assertIn("no run", done.stderr)
 
 
 class Overview(unittest.TestCase):

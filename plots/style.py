@@ -17,6 +17,8 @@ _TABLE = (
     ("space",      "raw",         BLUE,      "o",  ""),
     ("space",      "lz4",         ORANGE,    "o",  "//"),
     ("space",      "hole",        GREEN,     "o",  ".."),
+    ("space",      "hole_lz4",    PURPLE,    "o",  "\\\\"),
+    ("space",      "zstd",        BLACK,     "o",  "xx"),
     ("node",       "slotted",     BLUE,      "o",  ""),
     ("node",       "ordinal",     ORANGE,    "D",  "//"),
     ("node",       "b2",          GREEN,     "^",  ".."),
@@ -53,6 +55,7 @@ LOOKS = {(axis, choice): (colour, marker, hatch) for axis, choice, colour, marke
 # Words for a reader where the registry name alone would not do.
 WORDS = {
     "inplace": "in place", "zone": "zones", "shadow": "shadow", "raw": "raw", "lz4": "LZ4", "hole": "holes",
+    "hole_lz4": "holes and LZ4",
     "slotted": "slotted", "ordinal": "ordinal", "sim_ssd": "simulated SSD", "sim_zns": "simulated zoned SSD",
     "sim_opfs": "simulated OPFS", "file": "file of this machine", "null": "RAM disk",
     "btree": "B+-tree", "redo": "redo log", "dwb": "double-write journal", "costbenefit": "cost-benefit",
