@@ -135,11 +135,52 @@ static void overview(void **state)
 	holds("overview-small", 4);
 }
 
+static void pingpong(void **state)
+{
+	(void)state;
+	holds("pingpong-small", 12);
+}
+
+static void fill_and_skew(void **state)
+{
+	(void)state;
+	holds("fill-and-skew-small", 9);
+}
+
+static void zns_store(void **state)
+{
+	(void)state;
+	holds("zns-store-small", 9);
+}
+
+static void few_zones(void **state)
+{
+	(void)state;
+	holds("few-zones-small", 7);
+}
+
+/* With one zone less than few-zones shows, the answer is a sentence. */
+static void too_few_zones_are_refused(void **state)
+{
+	static const char *const bytes[] = {"device_bytes=2304k", "device_bytes=2560k"};
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		int code = lab((const char *[]){"pagelab", "run", "--set", "placement=zone", "device=sim_zns",
+			"durability=none", "sim_zns.zone_bytes=256k", "pool_bytes=256k", "records=300",
+			"operations=100", bytes[i], "--out", directory, NULL});
+		char *text = log_text();
+		if (code != (i ? LAB_OK : LAB_USAGE) || (!i && !strstr(text, "at least 8 zones are needed")))
+			fail_msg("%s ended with %d: %s", bytes[i], code, text);
+		free(text);
+	}
+}
+
 /* A small scale claims nothing that the full one does not, by name; and nobody's small scale is forgotten here. */
 static void small_scales_go_with_full_ones(void **state)
 {
 	static const char *const judged[] = {"cleaning-uniform-small", "cleaning-skew-small", "zone-superblock-small",
-		"zns-conventional-small", "overview-small", "space-law-small"};
+		"zns-conventional-small", "overview-small", "space-law-small", "pingpong-small", "fill-and-skew-small",
+		"zns-store-small", "few-zones-small"};
 	glob_t g;
 	(void)state;
 	assert_int_equal(glob("harness/exp/*-small.ini", 0, NULL, &g), 0);
@@ -215,6 +256,11 @@ int main(void)
 		cmocka_unit_test(zn540),
 		cmocka_unit_test(opfs_calls),
 		cmocka_unit_test(overview),
+		cmocka_unit_test(pingpong),
+		cmocka_unit_test(fill_and_skew),
+		cmocka_unit_test(zns_store),
+		cmocka_unit_test(few_zones),
+		cmocka_unit_test(too_few_zones_are_refused),
 		cmocka_unit_test(small_scales_go_with_full_ones),
 		cmocka_unit_test(report_exits_by_its_claims),
 	};
