@@ -130,6 +130,64 @@ def space_law(results):
                                    "page_write_bytes": writes * allocated})
 
 
+class StoreResults(Results):
+    """A directory of runs of whole stores: a page write is 16 KiB, written twice, and the device writes half as much again."""
+
+    def add_store(self, group, spec, choices=None, device_bytes=1 << 27, live=0.5, seeds=(1, 2), **counters):
+        for seed in seeds:
+            pages = 1000 + seed
+            host = 2 * pages * 16384
+            run = {"host_write_bytes": host, "host_write_bytes_leaf": host // 2, "host_write_bytes_journal": host // 2,
+                   "host_write_bytes_log": 0, "media_write_bytes": host * 3 // 2, "page_writes": pages, "updates": 5000,
+                   "checkpoints": 10, "live_pages": 400, "live_bytes": int(live * device_bytes), "operations": 10000,
+                   "elapsed_ns": 10**9, "user_write_bytes": 10**6, "logical_bytes": 30 << 20, "stored_bytes": 60 << 20}
+            spec_now = {key: str(value) for key, value in {"page_bytes": 16384, **spec}.items()}
+            rows = [{"row": "run", "schema": 1, "experiment": self.name, "group": group, "index": self.runs, "seed": seed,
+                     "label": f"{group} {self.runs}", "choices": {"device": "sim_ssd", "space": "raw", **(choices or {})},
+                     "spec": spec_now, "sweep": {}, "hints": {}, "expect": {}, "simulated": True,
+                     "device_bytes": device_bytes},
+                    {"row": "host", "revision": "0123456789abcdef"}, {"row": "phase", "phase": "run", **{**run, **counters}},
+                    {"row": "hist", "phase": "run", "op": "read", "kind": "response", "count": 10, "sum_ns": 10**7,
+                     "least_ns": 10**6, "greatest_ns": 10**7, "buckets": [[10**7, 10]]},
+                    {"row": "end", "status": "ok", "reason": "", "wall_ms": 1, "digest": "0"}]
+            (self.directory / f"{self.runs:04d}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows),
+                                                                  encoding="utf-8")
+            self.runs += 1
+
+
+def pingpong(results):
+    for space in ("raw", "hole"):
+        for group, guard in (("guards", "dwb"), ("guards", "pingpong"), ("shadow", "-"), ("unlogged", "none"),
+                             ("unlogged", "dwb"), ("unlogged", "pingpong")):
+            results.add_store(group, {}, {"space": space, "guard": guard})
+    for guard in ("dwb", "pingpong"):
+        results.add_store("model", {}, {"guard": guard}, seeds=(1,))
+    for permille in (0, 31, 125):
+        results.add_store("stale", {"pingpong.stale_permille": permille}, {"guard": "pingpong"}, seeds=(1,))
+
+
+def fill_and_skew(results):
+    for group in ("inplace", "plain", "plain-lz4", "aligned", "aligned-lz4"):
+        for records, live in ((100, 0.2), (400, 0.9)):
+            results.add_store(group, {"records": records, "zipf.theta": 0.8}, live=live)
+        for theta in (0.001, 0.99):
+            results.add_store(f"{group}-skew", {"records": 400, "zipf.theta": theta}, live=0.75)
+
+
+def zns_store(results):
+    for group in ("zoned", "conventional-7", "conventional-28", "inplace-7", "inplace-28"):
+        for live in (0.3, 0.6):
+            results.add_store(group, {"records": live}, live=live)
+            results.add_store(f"{group}-rate", {"records": live, "target_ops_per_second": 2000}, live=live)
+
+
+def few_zones(results):
+    for zone in (1 << 18, 1 << 21):
+        for group in ("third", "two-thirds", "least-256k", "least-1M", "least-4M"):
+            results.add_store(group, {"sim_zns.zone_bytes": zone, "records": zone})
+    results.add_store("conventional", {"records": 100})
+
+
 def module(name):
     spec = importlib.util.spec_from_file_location("figure", HERE / "paper" / f"{name}.py")
     loaded = importlib.util.module_from_spec(spec)
@@ -145,6 +203,9 @@ FIGURES = {"cleaning-uniform": cleaning_uniform, "cleaning-skew": cleaning_skew,
 OTHERS = {"demo": sample.write, "overview": sample.write_overview}
 
 
+STORES = {"pingpong": pingpong, "fill-and-skew": fill_and_skew, "zns-store": zns_store, "few-zones": few_zones}
+
+
 def deviations(panels):
     """y of all single points of the lower panels."""
     return [float(y) for axes in panels for line in axes.lines if line.get_linestyle() == "None" for y in line.get_ydata()]
@@ -158,6 +219,8 @@ class Figures(unittest.TestCase):
         cls.pyplot = style.matplotlib_defaults()
         for name, fill in FIGURES.items():
             fill(Results(cls.root / name, name))
+        for name, fill in STORES.items():
+            fill(StoreResults(cls.root / name, name))
 
     @classmethod
     def tearDownClass(cls):
@@ -167,7 +230,7 @@ class Figures(unittest.TestCase):
         return module(name).draw(load.load(self.root / name), self.pyplot)
 
     def test_every_experiment_has_a_figure(self):
-        for name in FIGURES:
+        for name in (*FIGURES, *STORES):
             self.assertTrue((HERE.parent / "harness" / "exp" / f"{name}.ini").exists(), name)
 
     def test_deviations_are_those_of_the_numbers(self):
@@ -183,8 +246,31 @@ class Figures(unittest.TestCase):
                 self.assertAlmostEqual(value, 2.0, delta=0.35 if name == "zone-superblock" else 0.02, msg=name)
             self.pyplot.close(figure)
 
+    def test_stores_show_the_numbers_of_their_counters(self):
+        for name, panel, value in (("zns-store", 0, 2), ("zns-store", 1, 1.5), ("zns-store", 2, 10), ("zns-store", 3, 10),
+                                   ("fill-and-skew", 0, 2), ("fill-and-skew", 2, 3), ("fill-and-skew", 4, 2),
+                                   ("fill-and-skew", 7, 10), ("few-zones", 1, 2), ("few-zones", 3, 10), ("pingpong", 1, 10),
+                                   ("pingpong", 2, 2), ("pingpong", 4, 1.5)):
+            figure = self.draw(name)
+            shown = [float(y) for line in figure.axes[panel].lines if line.get_marker() not in ("None", "x", "", None)
+                     for y in line.get_ydata()]
+            self.assertGreater(len(shown), 2, name)
+            for at in shown:
+                self.assertAlmostEqual(at, value, delta=0.001 * value, msg=f"{name} {panel}")
+            self.pyplot.close(figure)
+
+    def test_stores_bars_add_up(self):
+        figure = self.draw("pingpong")
+        tops = {}
+        for bar in figure.axes[0].patches:
+            tops[round(bar.get_x(), 3)] = max(tops.get(round(bar.get_x(), 3), 0), bar.get_y() + bar.get_height())
+        self.assertEqual(len(tops), 12)
+        for top in tops.values():  # three halves of two writes of 1001.5 pages (the median of the seeds) a million bytes
+            self.assertAlmostEqual(top, 3 * 1001.5 * 16384 / 10**6, delta=0.01)
+        self.pyplot.close(figure)
+
     def test_nothing_is_cut_off(self):
-        for name in FIGURES:
+        for name in (*FIGURES, *STORES):
             figure = self.draw(name)
             figure.canvas.draw()
             width, height = figure.get_size_inches()

@@ -1,0 +1,130 @@
+"""stores.py - what figures of whole stores share: numbers of the phase `run`, points over seeds, a legend for all panels.
+
+A point is the median over seeds, its line their range. Widths and letters are those of against.py.
+"""
+
+import argparse
+import pathlib
+import statistics
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import against   # noqa: E402
+import load      # noqa: E402
+import measures  # noqa: E402
+import style     # noqa: E402
+
+PAGES = ("leaf", "inner", "overflow", "map", "clean")  # tags of page images that are no second copy
+
+
+def counter(run, name):
+    return run.metric("run", name) or 0
+
+
+def written(run, *tags):
+    """Bytes to the device with these tags."""
+    return sum(counter(run, f"host_write_bytes_{tag}") for tag in tags)
+
+
+def page_bytes(run):
+    """What the store meant to write: whole pages evicted or checkpointed, whatever they became."""
+    return counter(run, "page_writes") * int(run.spec["page_bytes"])
+
+
+def store_amplification(run):
+    """Bytes to the device for a byte of pages that it meant to write; the log not counted."""
+    return (counter(run, "host_write_bytes") - written(run, "log")) / page_bytes(run)
+
+
+def device_amplification(run):
+    return counter(run, "media_write_bytes") / counter(run, "host_write_bytes")
+
+
+def total_amplification(run):
+    return store_amplification(run) * device_amplification(run)
+
+
+def read_p999_ms(run):
+    value = run.quantile_ns("run", "read", 9990, "response")
+    return None if value is None else value / 1e6
+
+
+def in_groups(experiment):
+    """{group: [run]}"""
+    groups = {}
+    for run in experiment.runs:
+        groups.setdefault(run.run.get("group"), []).append(run)
+    return groups
+
+
+def points(runs, x, y):
+    """[(x, median, least, greatest)] over seeds, sorted; runs without a value are left out."""
+    found = {}
+    for run in runs:
+        value = y(run)
+        if value is not None:
+            found.setdefault(x(run), []).append(value)
+    return [(at, statistics.median(values), min(values), max(values)) for at, values in sorted(found.items())]
+
+
+def curve(axes, runs, x, y, look, label=None, line="-"):
+    """Points joined by a line, their range over seeds as a bar. look: colour, marker, hollow."""
+    found = points(runs, x, y)
+    if not found:
+        return found
+    colour, marker, hollow = look
+    xs, ys = [point[0] for point in found], [point[1] for point in found]
+    axes.plot(xs, ys, color=colour, marker=marker, markerfacecolor="white" if hollow else colour, markersize=3.6,
+              linewidth=0.9, linestyle=line, label=label, zorder=3)
+    axes.vlines(xs, [point[2] for point in found], [point[3] for point in found], color=colour, linewidth=1.4, zorder=2)
+    return found
+
+
+def dress(axes, words, xlabel=None):
+    axes.set_title(words, loc="left", fontsize=7.2, fontweight="bold", pad=4)
+    axes.tick_params(labelsize=against.SMALL, pad=1.5)
+    axes.grid(True, axis="both")
+    if xlabel:
+        axes.set_xlabel(xlabel, labelpad=2, fontsize=against.SMALL + 0.5)
+
+
+def foot(figure, experiment, words):
+    """Caption: what is shown, and where the numbers come from. Returns inches from below that it takes."""
+    text = f"{words} {measures.caption(experiment, 'marks are medians, lines through them ranges over seeds')}"
+    against.caption(figure, text)
+    return 0.1 + 0.125 * against.caption_lines(text, figure.get_figwidth())
+
+
+def legend(figure, handles, columns, left=0.5):
+    """Once, above all panels."""
+    figure.legend(handles=handles, loc="upper left", frameon=False, ncol=columns, fontsize=against.SMALL + 0.5,
+                  bbox_to_anchor=(left / figure.get_figwidth(), 1.005), columnspacing=1.2, handletextpad=0.4,
+                  borderaxespad=0, labelspacing=0.3)
+
+
+def handle(look, label, line="-"):
+    from matplotlib.lines import Line2D
+    colour, marker, hollow = look
+    return Line2D([], [], color=colour, marker=marker, markerfacecolor="white" if hollow else colour, markersize=4,
+                  linewidth=0.9, linestyle=line, label=label)
+
+
+def main(path, draw, question, groups):
+    """The program of a figure. draw(experiment, pyplot) returns the figure; groups: those it cannot do without."""
+    name = pathlib.Path(path).stem
+    parser = argparse.ArgumentParser(description=question)
+    parser.add_argument("runs", type=pathlib.Path, help="directory of the experiment's results")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help=f"directory for {name}.svg, .pdf and .png")
+    options = parser.parse_args()
+    try:
+        experiment = load.load(options.runs)
+        missing = [group for group in groups if group not in in_groups(experiment)]
+        if missing:
+            raise load.LoadError(f"{options.runs} has no run of group {', '.join(missing)}, which this figure shows")
+        pyplot = style.matplotlib_defaults()
+        figure = draw(experiment, pyplot)
+    except load.LoadError as error:
+        print(f"{name}.py: {error}", file=sys.stderr)
+        return 1
+    style.save(figure, options.out / name, question, measures.caption(experiment))
+    return 0
