@@ -46,6 +46,13 @@ def fills(groups):
         FILL_OF_RECORDS[run.spec["records"]] = 100 * stores.counter(run, "live_bytes") / run.run["device_bytes"]
 
 
+def runs_of(groups, group, suffix):
+    """A run that both rows need is made once: the lower one takes it from the upper."""
+    mine = groups.get(group + suffix, [])
+    records = {run.spec["records"] for run in mine}
+    return mine + [run for run in groups.get(group, []) if suffix and run.spec["records"] in records]
+
+
 def theta(run):
     return round(float(run.spec["zipf.theta"]), 2)
 
@@ -54,7 +61,8 @@ def draw(experiment, pyplot):
     groups = stores.in_groups(experiment)
     fills(groups)
     rows = 2 if any(name.endswith("-skew") for name in groups) else 1
-    figure, grid = pyplot.subplots(rows, 4, figsize=(against.PAGE, 1.05 + 1.75 * rows), squeeze=False)
+    figure, grid = pyplot.subplots(rows, 4, figsize=(against.PAGE, 1.05 + 1.75 * rows), squeeze=False,
+                                   sharey="col")
     below = stores.foot(figure, experiment, CAPTION)
     height = figure.get_figheight()
     figure.subplots_adjust(left=0.05, right=0.992, top=1 - 0.48 / height, bottom=(below + 0.34) / height, wspace=0.25,
@@ -62,14 +70,17 @@ def draw(experiment, pyplot):
     for row, suffix, x, words in zip(grid, ("", "-skew"), (fill, theta), ("fill of the device, %", "Zipf exponent, 75 % full")):
         for axes, (measure, title) in zip(row, MEASURES):
             for group, look in LOOKS.items():
-                stores.curve(axes, groups.get(group + suffix, []), x, measure, look, line=LINES.get(group, "-"))
+                stores.curve(axes, runs_of(groups, group, suffix), x, measure, look, line=LINES.get(group, "-"))
             stores.dress(axes, title, words)
             if measure is not measures.kops:
+                ticks = (1, 1.5, 2, 3) if measure is stores.device_amplification else (0.5, 1, 2, 4, 8, 16)
                 axes.set_yscale("log", base=2)
-                against.plain_log(axes.yaxis, (0.5, 1, 2, 4, 8, 16), ["0.5", "1", "2", "4", "8", "16"])
+                against.plain_log(axes.yaxis, ticks)
                 axes.axhline(1, color=style.BLACK, linewidth=0.6)
             else:
                 axes.set_ylim(0, None)
+    for axes in grid[:, 1]:
+        axes.set_ylim(0.93, 3.4)
     for at, store, device in PUBLISHED:
         for axes, value in zip(grid[0], (store, device, store * device)):
             axes.plot([at], [value], **against.REFERENCE, zorder=4)
