@@ -3,8 +3,9 @@
  *
  * Ten choices write a few per cent more than greedy under uniform updates and need no order among the zones.
  *
- * 1. Draws are independent, with replacement, among the candidates with dead blocks: always d of them, unless there is no
- *    such candidate, when nothing is drawn. 2013 draws among all that is full; a zone without dead blocks is no victim here.
+ * 1. Draws are independent, with replacement, among all candidates, as in 2013: always d of them, unless no candidate has
+ *    dead blocks, when nothing is drawn. Should all that are drawn be wholly live, which gains nothing, one more is drawn
+ *    among the others.
  * 2. Ties go to the lowest index.
  *
  * Cost: two passes over the zones a victim, for ranks become indices that way; a drive would draw block numbers. */
@@ -31,7 +32,7 @@ static int dchoices_configure(uint64_t derived[8], const struct pl_conf *conf, s
 	return PL_OK;
 }
 
-static bool eligible(const struct cln_zone *z)
+static bool has_dead(const struct cln_zone *z)
 {
 	return z->candidate && z->live_blocks < z->capacity_blocks;
 }
@@ -44,27 +45,38 @@ static void insert(uint64_t *sorted, size_t n, uint64_t value)
 	sorted[n] = value;
 }
 
+/* The candidate with dead blocks of this rank. */
+static uint64_t ranked(const struct cln_zone *zones, uint64_t rank)
+{
+	uint64_t i = 0;
+	for (;; i++)
+		if (has_dead(&zones[i]) && rank-- == 0)
+			return i;
+}
+
 static uint64_t dchoices_victim(
 	const uint64_t derived[8], const struct cln_zone *zones, uint64_t n, uint64_t now, struct pl_rng *rng)
 {
-	uint64_t rank[CHOICES_MAX], count = 0, best = n, seen = 0;
+	uint64_t rank[CHOICES_MAX], candidates = 0, worth = 0, best = n, seen = 0;
 	size_t next = 0, d = (size_t)derived[0];
 	(void)now;
-	for (uint64_t i = 0; i < n; i++)
-		count += eligible(&zones[i]);
-	if (count == 0)
+	for (uint64_t i = 0; i < n; i++) {
+		candidates += zones[i].candidate;
+		worth += has_dead(&zones[i]);
+	}
+	if (worth == 0)
 		return n;
 	for (size_t k = 0; k < d; k++)
-		insert(rank, k, pl_rng_below(rng, count));
-	for (uint64_t i = 0; i < n && next < d; i++) {
-		if (!eligible(&zones[i]) || seen++ != rank[next])
+		insert(rank, k, pl_rng_below(rng, candidates));
+	for (uint64_t i = 0; next < d; i++) {
+		if (!zones[i].candidate || seen++ != rank[next])
 			continue;
 		while (next < d && rank[next] < seen)
 			next++;
 		if (best == n || zones[i].live_blocks < zones[best].live_blocks)
 			best = i;
 	}
-	return best;
+	return has_dead(&zones[best]) ? best : ranked(zones, pl_rng_below(rng, worth));
 }
 
 const struct cln_ops cln_dchoices = {
