@@ -117,6 +117,12 @@ static void space_law(void **state)
 	holds("space-law-small", 12);
 }
 
+static void cleaning_store(void **state)
+{
+	(void)state;
+	holds("cleaning-store-small", 8);
+}
+
 static void zn540(void **state)
 {
 	(void)state;
@@ -180,7 +186,7 @@ static void small_scales_go_with_full_ones(void **state)
 {
 	static const char *const judged[] = {"cleaning-uniform-small", "cleaning-skew-small", "zone-superblock-small",
 		"zns-conventional-small", "overview-small", "space-law-small", "pingpong-small", "fill-and-skew-small",
-		"zns-store-small", "few-zones-small"};
+		"zns-store-small", "few-zones-small", "cleaning-store-small"};
 	glob_t g;
 	(void)state;
 	assert_int_equal(glob("harness/exp/*-small.ini", 0, NULL, &g), 0);
@@ -253,6 +259,7 @@ int main(void)
 		cmocka_unit_test(zone_superblock),
 		cmocka_unit_test(zns_conventional),
 		cmocka_unit_test(space_law),
+		cmocka_unit_test(cleaning_store),
 		cmocka_unit_test(zn540),
 		cmocka_unit_test(opfs_calls),
 		cmocka_unit_test(overview),
