@@ -76,6 +76,7 @@ struct dev_caps {
 	uint32_t zrwa_blocks; /* size of a zone's random write area; 0: none */
 	uint32_t zrwa_flush_blocks; /* granule of DEV_ZONE_FLUSH */
 	uint64_t files, file_blocks; /* the blocks are those of so many files of one greatest size; 0: no files */
+	uint64_t erase_unit_blocks; /* what the device writes one after another and erases at once; 0: not known */
 	uint32_t streams; /* placement hints that make a difference: 0..streams-1; 0 or 1: none does */
 	bool simulated; /* time is the model's own */
 	bool contentless; /* opened so: requests carry no bytes */

@@ -60,6 +60,7 @@ void gather_flush(struct store *s, struct pl_ctx *x, struct gather *g)
 	struct io *io = io_take(s);
 	io->r.op = DEV_WRITE;
 	io->r.tag = (enum dev_tag)g->tags[b][0];
+	io->r.stream = g->hint;
 	io->r.block_tags = g->tags[b];
 	io->r.block = g->filled_from;
 	io->r.blocks = g->used_blocks;

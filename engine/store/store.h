@@ -61,6 +61,7 @@ struct gather {
 	uint32_t buffer_blocks, used_blocks;
 	uint32_t current;
 	bool in_flight[2];
+	uint8_t hint; /* of its writes, see struct dev_req */
 	uint8_t *buffer[2];
 	uint8_t *tags[2]; /* tag of each block */
 	uint32_t *frames[2]; /* whose images lie in the buffer */

@@ -630,6 +630,7 @@ static int ssd_open(const struct dev_args *a, struct dev **out, struct pl_fault 
 		.atomic_blocks = s->o.atomic_blocks,
 		.punch = true,
 		.punch_blocks = 1,
+		.erase_unit_blocks = s->o.geometry.super_pages,
 		.streams = s->o.streams,
 		.simulated = true,
 		.contentless = a->contentless,

@@ -20,6 +20,14 @@
  * turns; only when a reservation finds too little room all the same, whoever asks waits for it (zone_clean.c).
  * After opening, partly written zones go on as the streams' open zones, those with the most room; others count as full. How
  * old their images are is not known then: their times of change are 0, of death never.
+ * On a conventional device that erases in units of its own, zones that are written side by side and freed one by one leave
+ * units half dead, which the device then has to empty. With order = nowa (no write amplification by the device: Lee,
+ * Ziegler, Leis 2026) all open zones are a group of neighbours: opened together, when all of the last group are full; an
+ * image whose zone is full goes to the next one with room; cleaned and freed together, so that the lagging ones are
+ * rewritten, too. align = erase_unit lets zones begin where the device's units may.
+ * A log that lies in the same units dies sooner than the data around it: hint = 1 asks a device with streams to keep them
+ * apart.
+ *
  * Where only its ancestors know where a page lies, cleaning is another matter: zone_parent.c.
  * Left out: an anchor that lets others in between (checkpoint.c), and several images packed into one block. */
 #include "variants/placement/zone.h"
@@ -31,6 +39,9 @@
 
 static const char *const zone_classes[] = {"one", "level", "temperature", "death", NULL};
 static const char *const zone_survivors[] = {"apart", "mixed", "stream", NULL};
+
+static const char *const zone_aligns[] = {"none", "erase_unit", NULL};
+static const char *const zone_orders[] = {"free", "nowa", NULL};
 
 static const struct pl_opt zone_opts[] = {
 	{.name = "zone_bytes",
@@ -77,11 +88,25 @@ static const struct pl_opt zone_opts[] = {
 		.value = "8",
 		.max = ZONE_READ_BATCH,
 		.help = "pages that cleaning moves at most between two turns; 0: it waits until room runs out"},
+	{.name = "align",
+		.type = PL_OPT_ENUM,
+		.value = "none",
+		.choices = zone_aligns,
+		.help = "where a conventional device's data zones begin: anywhere, or at a multiple of its erase unit"},
+	{.name = "hint",
+		.type = PL_OPT_BOOL,
+		.value = "0",
+		.help = "tell data from log and anchors by a placement hint, where the device has streams"},
+	{.name = "order",
+		.type = PL_OPT_ENUM,
+		.value = "free",
+		.choices = zone_orders,
+		.help = "nowa: open zones are opened, filled and cleaned together, so that the device need not move"},
 	{0},
 };
 
 /* They may be others when a store is opened again. */
-static const char *const zone_changeable[] = {"streams", "open_zones", "survivors", "slice_pages", NULL};
+static const char *const zone_changeable[] = {"streams", "open_zones", "survivors", "slice_pages", "hint", NULL};
 
 static uint32_t enum_of(const struct store *s, const char *key, const char *const *names)
 {
@@ -111,10 +136,15 @@ static int read_options(struct store *s, struct zones *z, struct pl_fault *f)
 		return pl_fault_set(f, PL_INVALID,
 			"zone.open_zones: %u zones for clients' images and %u for survivors make %u; there may be %u",
 			z->users, z->streams - z->users, z->streams, ZONE_STREAMS_MAX);
-	z->group = 1;
+	bool nowa = enum_of(s, "zone.order", zone_orders) == 1;
+	if (nowa && s->dev->caps.sequential)
+		return pl_fault_set(f, PL_INVALID,
+			"zone.order=nowa: a zoned device keeps zones apart by itself, there is nothing to put in "
+			"order");
+	z->group = nowa ? z->streams : 1;
 	z->slice_pages = (uint32_t)pl_conf_u64(s->conf, "zone.slice_pages");
 	zone_cleaner_init(z);
-	z->spare = z->survivors == ZONE_STREAM ? z->users + 1 : 2;
+	z->spare = zone_grouped(z) ? z->group + 1 : z->survivors == ZONE_STREAM ? z->users + 1 : 2;
 	return PL_OK;
 }
 
@@ -142,7 +172,30 @@ static int lay_out_sequential(struct store *s, struct zones *z, struct pl_fault 
 	return PL_OK;
 }
 
-static void lay_out_conventional(struct store *s, struct zones *z)
+/* Data begins at a multiple of *blocks: a zone, or what zones and erase units have in common. */
+static int align_data(const struct store *s, const struct zones *z, uint64_t *blocks, struct pl_fault *f)
+{
+	uint64_t unit = s->dev->caps.erase_unit_blocks, span = z->group * z->stride;
+	*blocks = z->stride;
+	if (enum_of(s, "zone.align", zone_aligns) == 0)
+		return PL_OK;
+	if (!unit)
+		return pl_fault_set(f, PL_INVALID, "zone.align=erase_unit: the device does not tell its erase unit");
+	if (zone_grouped(z) && span % unit)
+		return pl_fault_set(f, PL_INVALID,
+			"zone.align=erase_unit: the %u zones of a group have %" PRIu64
+			" blocks together, no multiple of the device's erase unit of %" PRIu64,
+			z->group, span, unit);
+	if (z->stride % unit && unit % z->stride)
+		return pl_fault_set(f, PL_INVALID,
+			"zone.align=erase_unit: a zone has %" PRIu64 " blocks and the device's erase unit %" PRIu64
+			"; one must be a multiple of the other",
+			z->stride, unit);
+	*blocks = pl_max64(z->stride, unit);
+	return PL_OK;
+}
+
+static int lay_out_conventional(struct store *s, struct zones *z, struct pl_fault *f)
 {
 	struct layout *l = &s->layout;
 	uint64_t total = s->dev->caps.capacity_blocks, log = s->choice.durability->log_blocks(s);
@@ -158,9 +211,14 @@ static void lay_out_conventional(struct store *s, struct zones *z)
 	l->log_segments = log ? 4 : 0;
 	l->log_stride = l->log_segment_blocks = log / 4;
 	z->stride = z->capacity = pl_conf_u64(s->conf, "zone.zone_bytes") / s->block_bytes;
-	/* zones begin at a multiple of their size, so that they may agree with the device's own units */
-	l->data_start = pl_div_up(l->log_start + log, z->stride) * z->stride;
+	uint64_t multiple;
+	int err = align_data(s, z, &multiple, f);
+	if (err)
+		return err;
+	l->data_start = pl_div_up(l->log_start + log, multiple) * multiple;
 	z->n = total > l->data_start ? (total - l->data_start) / z->stride : 0;
+	z->n -= z->n % z->group;
+	return PL_OK;
 }
 
 static int zone_open(struct store *s, struct pl_fault *f)
@@ -173,7 +231,7 @@ static int zone_open(struct store *s, struct pl_fault *f)
 	if (!err && s->dev->caps.sequential)
 		err = lay_out_sequential(s, z, f);
 	else if (!err)
-		lay_out_conventional(s, z);
+		err = lay_out_conventional(s, z, f);
 	if (err)
 		return err;
 	s->layout.data_blocks = z->n * z->stride;
@@ -184,7 +242,7 @@ static int zone_open(struct store *s, struct pl_fault *f)
 	uint64_t least = spc_least_blocks(s->choice.space, s->space_derived, s->page_blocks);
 	s->max_ids = pl_min64(z->n * z->capacity / least, PLC_UNKNOWN_ID - 1);
 	uint64_t maps = 2 * pl_div_up(s->max_ids, (s->page_bytes - PL_PAGE_HEADER) / 8) * s->page_blocks;
-	uint32_t spare = (uint32_t)zone_spare(s, z), least_zones = spare + zone_partly(z) + 4;
+	uint32_t spare = (uint32_t)zone_spare(s, z), least_zones = spare + zone_partly(z) + 4 * z->group;
 	if (z->n < least_zones ||
 		z->n * zone_useful(s, z) < (least_zones - 2) * zone_useful(s, z) + maps + 16 * s->page_blocks)
 		return pl_fault_set(f, PL_FULL,
@@ -208,6 +266,7 @@ static int zone_open(struct store *s, struct pl_fault *f)
 	for (uint32_t k = 0; memory && k < z->streams; k++) {
 		memory = !gather_open(&z->stream[k].gather, s, buffer);
 		z->stream[k].zone = ZONE_NONE;
+		z->stream[k].gather.hint = pl_conf_bool(s->conf, "zone.hint");
 	}
 	if (!memory)
 		return pl_fault_set(f, PL_NOMEM, "no memory for %" PRIu64 " zones", z->n);
@@ -306,6 +365,31 @@ static int recover_zone(struct store *s, struct pl_ctx *x, struct zones *z, uint
 	return PL_OK;
 }
 
+/* A group that something lives in is not free. The one with the most room goes on. */
+static void recover_groups(struct store *s, struct zones *z, uint64_t *next)
+{
+	uint64_t best = ZONE_NONE, most = s->page_blocks - 1;
+	for (uint64_t first = 0; first < z->n; first += z->group) {
+		uint64_t live = 0, left = 0;
+		for (uint64_t i = first; i < first + z->group; i++)
+			live += z->zone[i].live_blocks;
+		for (uint64_t i = first; live && i < first + z->group; i++) {
+			if (z->state[i] == ZONE_FREE) {
+				z->nfree--;
+				z->state[i] = ZONE_FULL;
+				next[i] = zone_start(s, z, i);
+			}
+			left = pl_max64(left, zone_start(s, z, i) + z->capacity - next[i]);
+		}
+		if (left > most) {
+			most = left;
+			best = first;
+		}
+	}
+	for (uint32_t k = 0; best != ZONE_NONE && k < z->group; k++)
+		zone_stream_continue(s, z, &z->stream[k], best + k, next[best + k]);
+}
+
 static int zone_recover(struct store *s, struct pl_ctx *x)
 {
 	struct zones *z = s->placement;
@@ -316,7 +400,9 @@ static int zone_recover(struct store *s, struct pl_ctx *x)
 		if (err)
 			return err;
 	}
-	for (uint32_t t = 0; t < z->streams; t++) {
+	if (zone_grouped(z))
+		recover_groups(s, z, next);
+	for (uint32_t t = 0; t < z->streams && !zone_grouped(z); t++) {
 		uint64_t best = ZONE_NONE, most = s->page_blocks - 1;
 		for (uint64_t i = 0; i < z->n; i++) {
 			uint64_t left = zone_start(s, z, i) + z->capacity - next[i];

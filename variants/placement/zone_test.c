@@ -1,6 +1,6 @@
 /* zone_test.c - what placement=zone promises beyond the contract: with any streams and survivors place finds room, the
  * account of blocks adds up and a store that died opens whole; zones know how old their images are; grouping pages by
- * temperature or death moves fewer of them.
+ * temperature moves fewer of them; cleaning ahead of need is bounded; groups leave the device nothing to move.
  *
  *   PAGELAB_ZONE_TURNS   writes of the long tests, in device sizes */
 #include "engine/base/rng.h"
@@ -120,6 +120,18 @@ static struct kv_stats stats(struct lab *l)
 	return s;
 }
 
+static void refused(setting *set, size_t n, uint64_t device_bytes, const char *sentence)
+{
+	struct lab l;
+	struct pl_fault f = {0};
+	lab_configure(&l, set, n);
+	assert_int_not_equal(lab_format(&l, device_bytes, &f), PL_OK);
+	if (!strstr(f.text, sentence))
+		fail_msg("'%s' does not say '%s'", f.text, sentence);
+	dev_close(l.dev);
+	pl_conf_free(&l.conf);
+}
+
 /* The account of blocks, per zone and in sum, counted anew from the directory. */
 static void account(struct lab *l)
 {
@@ -170,6 +182,18 @@ static void live(struct lab *l, uint32_t operations)
 	}
 }
 
+/* A group is free as a whole or not at all, its zones are neighbours, and its rests are all used up before the next. */
+static void groups_are_whole(struct lab *l)
+{
+	struct zones *z = zones_of(l);
+	uint64_t first = z->stream[0].zone;
+	assert_int_equal(z->nfree % z->group, 0);
+	for (uint64_t i = 0; i < z->n; i++)
+		assert_int_equal(z->state[i] == ZONE_FREE, z->state[i / z->group * z->group] == ZONE_FREE);
+	for (uint32_t k = 0; k < z->streams && zone_grouped(z) && first != ZONE_NONE; k++)
+		assert_int_equal(z->stream[k].zone, first + k);
+}
+
 static void combination(setting *set, size_t n, uint64_t *cleaned)
 {
 	struct lab l;
@@ -185,10 +209,27 @@ static void combination(setting *set, size_t n, uint64_t *cleaned)
 			lab_die(&l);
 		lab_open(&l);
 		account(&l);
+		groups_are_whole(&l);
 		if (kv_check(l.kv, &l.x, &f))
 			fail_msg("%s", f.text);
 	}
 	lab_end(&l);
+}
+
+static void groups_live(void **state)
+{
+	(void)state;
+	static const char *const streams[][2] = {{"one", "1"}, {"level", "3"}, {"temperature", "2"}, {"death", "2"}};
+	static const char *const survivors[] = {"apart", "mixed", "stream"}, *const spaces[] = {"raw", "hole"};
+	for (size_t i = 0; i < PL_COUNT(streams) * PL_COUNT(survivors); i++) {
+		setting set[] = {{"zone.streams", streams[i / 3][0]}, {"zone.open_zones", streams[i / 3][1]},
+			{"zone.survivors", survivors[i % 3]}, {"space", spaces[i % 2]}, {"zone.order", "nowa"}};
+		uint64_t cleaned = 0;
+		if (i == 1) /* one zone in all is no group */
+			continue;
+		combination(set, PL_COUNT(set), &cleaned);
+		assert_true(cleaned > 10);
+	}
 }
 
 static void every_combination_lives(void **state)
@@ -342,19 +383,82 @@ static void slices_are_bounded(void **state)
 	}
 }
 
-/* --- sums ------------------------------------------------------------------------------------------------------------- */
+/* --- the device's own units ------------------------------------------------------------------------------------------- */
 
-static void refused(setting *set, size_t n, uint64_t device_bytes, const char *sentence)
+/* What a small drive writes for what it is given, after its spare superblocks have gone round; thousandths. */
+static uint64_t device_amplification(setting *set, size_t n, uint64_t *own)
 {
 	struct lab l;
-	struct pl_fault f = {0};
-	lab_configure(&l, set, n);
-	assert_int_not_equal(lab_format(&l, device_bytes, &f), PL_OK);
-	if (!strstr(f.text, sentence))
-		fail_msg("'%s' does not say '%s'", f.text, sentence);
-	dev_close(l.dev);
-	pl_conf_free(&l.conf);
+	struct dev_stats before, after;
+	lab_start(&l, 64u << 20, set, n);
+	assert_int_equal(l.dev->caps.erase_unit_blocks, 128);
+	(void)churn(&l, 29000, 9000);
+	struct kv_stats s = stats(&l);
+	dev_stats(l.dev, &before);
+	for (uint32_t i = 0; i < 9000; i++)
+		assert_int_equal(put(&l, (uint32_t)pl_rng_below(&l.rng, 29000), 1000), PL_OK);
+	struct kv_stats t = stats(&l);
+	dev_stats(l.dev, &after);
+	uint64_t host = 0;
+	for (int k = 0; k < DEV_TAGS; k++)
+		host += after.host_write_bytes[k] - before.host_write_bytes[k];
+	uint64_t user = t.page_write_bytes - s.page_write_bytes;
+	*own = (user + t.moved_bytes - s.moved_bytes) * 1000 / user;
+	lab_end(&l);
+	return (after.media_write_bytes - before.media_write_bytes) * 1000 / host;
 }
+
+/* Zones of half a unit side by side; the same in groups; zones of two units, one after the other. Without a log, or with
+ * one that a hint keeps apart: what dies at other times than the data around it would be the device's to separate. */
+static void groups_spare_the_device(void **state)
+{
+	(void)state;
+	static const char *const ways[][4] = {
+		{"256k", "3", "free", "none"}, {"256k", "3", "nowa", "erase_unit"}, {"1M", "1", "free", "erase_unit"}};
+	for (int log = 0; log < 2; log++) {
+		uint64_t device[3], own[3];
+		for (size_t i = 0; i < 3; i++) {
+			setting set[] = {{"device", "sim_ssd"}, {"zone.zone_bytes", ways[i][0]},
+				{"zone.open_zones", ways[i][1]}, {"zone.order", ways[i][2]}, {"zone.align", ways[i][3]},
+				{"durability", log ? "redo" : "none"}, {"zone.hint", log ? "1" : "0"},
+				{"sim_ssd.streams", log ? "2" : "1"}};
+			device[i] = device_amplification(set, PL_COUNT(set), &own[i]);
+		}
+		print_message("    %s: device (and own) write amplification, thousandths: %" PRIu64 " (%" PRIu64
+			      ") plain, %" PRIu64 " (%" PRIu64 ") in groups, %" PRIu64 " (%" PRIu64 ") whole units\n",
+			log ? "with a log apart" : "without a log", device[0], own[0], device[1], own[1], device[2],
+			own[2]);
+		assert_true(device[0] > 1250);
+		assert_true(device[1] < 1100);
+		assert_true(device[2] < 1100);
+		assert_true(own[1] < own[0] * 3 / 2);
+	}
+}
+
+/* Data begins where units do. */
+static void zones_begin_where_units_do(void **state)
+{
+	(void)state;
+	static const char *const sizes[] = {"128k", "256k", "512k", "1M"};
+	for (size_t i = 0; i < PL_COUNT(sizes); i++) {
+		setting set[] = {{"device", "sim_ssd"}, {"zone.zone_bytes", sizes[i]}, {"zone.align", "erase_unit"}};
+		struct lab l;
+		lab_start(&l, 64u << 20, set, PL_COUNT(set));
+		assert_int_equal(store_of(&l)->layout.data_start % l.dev->caps.erase_unit_blocks, 0);
+		lab_end(&l);
+	}
+	setting odd[] = {{"device", "sim_ssd"}, {"zone.zone_bytes", "384k"}, {"zone.align", "erase_unit"}};
+	refused(odd, PL_COUNT(odd), 64u << 20, "a zone has 96 blocks and the device's erase unit 128");
+	setting thirds[] = {{"device", "sim_ssd"}, {"zone.zone_bytes", "256k"}, {"zone.align", "erase_unit"},
+		{"zone.order", "nowa"}, {"zone.open_zones", "2"}};
+	refused(thirds, PL_COUNT(thirds), 64u << 20, "the 3 zones of a group have 192 blocks together");
+	setting blind[] = {{"zone.align", "erase_unit"}};
+	refused(blind, 1, 64u << 20, "does not tell its erase unit");
+	setting zoned[] = {{"device", "sim_zns"}, {"sim_zns.zone_bytes", "256k"}, {"zone.order", "nowa"}};
+	refused(zoned, PL_COUNT(zoned), 64u << 20, "nothing to put in order");
+}
+
+/* --- sums ------------------------------------------------------------------------------------------------------------- */
 
 static void sums_are_checked(void **state)
 {
@@ -380,6 +484,9 @@ int main(void)
 		{"placement.zone.zones_know_their_age", zones_know_their_age, NULL, NULL, NULL},
 		{"placement.zone.slices_are_bounded", slices_are_bounded, NULL, NULL, NULL},
 		{"placement.zone.sums_are_checked", sums_are_checked, NULL, NULL, NULL},
+		{"placement.zone.groups_spare_the_device", groups_spare_the_device, NULL, NULL, NULL},
+		{"placement.zone.zones_begin_where_units_do", zones_begin_where_units_do, NULL, NULL, NULL},
+		{"placement.zone.groups_live", groups_live, NULL, NULL, NULL},
 		{"placement.zone.every_combination_lives", every_combination_lives, NULL, NULL, NULL},
 	};
 	return cmocka_run_group_tests_name("zone", tests, NULL, NULL);
