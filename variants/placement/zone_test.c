@@ -2,8 +2,9 @@
  * account of blocks adds up and a store that died opens whole; zones know how old their images are; grouping pages by
  * temperature moves fewer of them; cleaning ahead of need is bounded; groups leave the device nothing to move.
  *
- *   PAGELAB_ZONE_TURNS   writes of the long tests, in device sizes */
+ *   PAGELAB_ZONE_STATES   states of the crash campaign, per way of placing */
 #include "engine/base/rng.h"
+#include "harness/campaign.h"
 #include "harness/model.h"
 #include "variants/placement/zone.h"
 #include "variants/registry.h"
@@ -346,6 +347,9 @@ static struct kv_stats churn(struct lab *l, uint32_t records, uint32_t operation
 		assert_int_equal(kv_do(l->kv, &l->x, &get), PL_OK);
 		value = get.result;
 		assert_int_equal(value.n, 1000);
+		uint64_t now_ns = l->x.now_ns, work_ns = l->x.cpu_ns;
+		l->choice.placement->step(store_of(l), &l->x);
+		assert_int_equal(l->x.now_ns - now_ns, l->x.cpu_ns - work_ns); /* it never waits */
 		if (i % 512 == 0)
 			account(l);
 	}
@@ -476,6 +480,56 @@ static void sums_are_checked(void **state)
 	refused(small, PL_COUNT(small), 16u << 20, "7 are kept for cleaning, 18 for open zones");
 }
 
+/* --- crashes ---------------------------------------------------------------------------------------------------------- */
+
+static void crashes_lose_nothing(void **state)
+{
+	(void)state;
+	static const char *const ways[][6] = {{"sim_ssd", "one", "1", "apart", "free", "8"},
+		{"sim_ssd", "death", "3", "stream", "free", "2"},
+		{"sim_ssd", "temperature", "2", "mixed", "free", "16"}, {"sim_ssd", "one", "2", "apart", "nowa", "4"},
+		{"sim_zns", "level", "3", "apart", "free", "8"}, {"sim_zns", "death", "2", "stream", "free", "4"}};
+	uint64_t each = model_env("ZONE_STATES", 80), sliced = 0, states = 0;
+	for (size_t i = 0; i < PL_COUNT(ways); i++) {
+		static const char *const keys[] = {
+			NULL, "zone.streams", "zone.open_zones", "zone.survivors", "zone.order", "zone.slice_pages"};
+		setting device[] = {{"device", ways[i][0]}, {"space", "hole"}};
+		struct lab l;
+		struct model_lab m;
+		struct campaign_report r;
+		struct pl_fault f = {0};
+		lab_configure(&l, device, PL_COUNT(device));
+		model_lab_init(&m, &l.choice, false);
+		for (size_t k = 1; k < PL_COUNT(keys); k++)
+			model_lab_set(&m, keys[k], ways[i][k]);
+		model_lab_set(&m, "pool_bytes", "262144");
+		model_lab_set(&m, "log_bytes", "327680");
+		model_lab_set(&m, "max_value_bytes", "8192");
+		model_lab_set(&m, "zone.zone_bytes", "65536");
+		model_lab_set(&m, "sim_zns.zone_bytes", "65536");
+		m.form.value_max = 4000;
+		m.form.keys = 1600;
+		m.capacity_bytes = 3u << 20;
+		struct campaign_plan p = {.choice = &l.choice,
+			.lab = &m,
+			.seed = 1 + i,
+			.operations = 2500,
+			.clients = 3,
+			.states = (uint32_t)each};
+		if (campaign_run(&p, &r, &f))
+			fail_msg("%s: %s", ways[i][1], f.text);
+		if (r.violated || !r.ran)
+			fail_msg("%s %s %s, event %" PRIu64 " subset %" PRIu64 ": %s", ways[i][0], ways[i][1],
+				ways[i][4], r.event, r.subset, r.text);
+		assert_true(r.stats.moved_pages > r.stats.moved_pages_blocking + 100);
+		sliced += r.stats.moved_pages - r.stats.moved_pages_blocking;
+		states += r.states;
+		model_lab_free(&m);
+		pl_conf_free(&l.conf);
+	}
+	print_message("    %" PRIu64 " states, %" PRIu64 " pages moved in slices\n", states, sliced);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,6 +541,7 @@ int main(void)
 		{"placement.zone.groups_spare_the_device", groups_spare_the_device, NULL, NULL, NULL},
 		{"placement.zone.zones_begin_where_units_do", zones_begin_where_units_do, NULL, NULL, NULL},
 		{"placement.zone.groups_live", groups_live, NULL, NULL, NULL},
+		{"placement.zone.crashes_lose_nothing", crashes_lose_nothing, NULL, NULL, NULL},
 		{"placement.zone.every_combination_lives", every_combination_lives, NULL, NULL, NULL},
 	};
 	return cmocka_run_group_tests_name("zone", tests, NULL, NULL);
