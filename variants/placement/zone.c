@@ -131,11 +131,11 @@ static int read_options(struct store *s, struct zones *z, struct pl_fault *f)
 			zone_classes[z->classes]);
 	z->users = z->classes == ZONE_LEVEL ? 3 : open;
 	uint32_t own = z->survivors == ZONE_APART ? 1 : z->survivors == ZONE_STREAM ? z->users : 0;
-	z->streams = z->users + own;
-	if (z->streams > ZONE_STREAMS_MAX)
+	if (z->users + own > ZONE_STREAMS_MAX)
 		return pl_fault_set(f, PL_INVALID,
 			"zone.open_zones: %u zones for clients' images and %u for survivors make %u; there may be %u",
-			z->users, z->streams - z->users, z->streams, ZONE_STREAMS_MAX);
+			z->users, own, z->users + own, ZONE_STREAMS_MAX);
+	z->streams = z->users + own;
 	bool nowa = enum_of(s, "zone.order", zone_orders) == 1;
 	if (nowa && s->dev->caps.sequential)
 		return pl_fault_set(f, PL_INVALID,
