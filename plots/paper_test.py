@@ -118,10 +118,12 @@ def zns_conventional(results):
 
 def space_law(results):
     for page in (16384, 65536):
-        for (space, classes, _), (_, _, _, edges) in module("space-law").SERIES.items():
+        for (space, classes, packed), (_, _, _, edges) in module("space-law").SERIES.items():
             spec = {"page_bytes": page, "value.compressibility": 0.5}
             if classes != "-":
                 spec[f"{space}.classes"] = classes
+            if packed:
+                spec.update({"zone.pack": 1, "inplace.pack": 1})
             writes, needed = 10, page / 2
             allocated = needed + (edges or 0) * 2048 + (ABOVE - 1) * page
             for placement in ("inplace", "zone"):

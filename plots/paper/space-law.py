@@ -10,10 +10,9 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import against   # noqa: E402
-import load      # noqa: E402
-import measures  # noqa: E402
-import style     # noqa: E402
+import against  # noqa: E402
+import load     # noqa: E402
+import style    # noqa: E402
 
 QUESTION = "The size of page images: the law of half a block"
 BLOCK = 4096
@@ -25,7 +24,7 @@ SERIES = {
     ("hole_lz4", "-", False): ("holes and LZ4", style.PURPLE, "D", 1),
     ("lz4", "finest", False): ("LZ4, a class a block", style.VERMILION, "^", 1),
     ("zstd", "finest", False): ("zstd, a class a block", style.BLACK, "P", 1),
-    ("lz4", "2", True): ("LZ4, packed", style.SKY, "X", None),
+    ("lz4", "-", True): ("LZ4, packed", style.SKY, "X", None),
 }
 TOLERANCE = 3  # per cent of a page, as the experiment claims
 CAPTION = ("Marks: allocated bytes of a page image over the page's size, mean over the images that checkpoints wrote; full in "
@@ -39,9 +38,10 @@ CAPTION = ("Marks: allocated bytes of a page image over the page's size, mean ov
 
 
 def series(run):
-    space = run.choice("space")
-    return (space, run.spec.get(f"{space}.classes", "2") if space in ("lz4", "zstd") else "-",
-            run.spec.get("zone.pack", "0") not in ("0", "none"))
+    """(space, classes, packed) of a run; packed images know no classes."""
+    space, packed = run.choice("space"), run.spec.get(f"{run.choice('placement')}.pack", "0") not in ("0", "none")
+    has_classes = space in ("lz4", "zstd") and not packed
+    return space, run.spec.get(f"{space}.classes", "2") if has_classes else "-", packed
 
 
 def sizes(run):
@@ -71,8 +71,7 @@ def draw(experiment, pyplot):
     pages = sorted({size[0] for _, size in runs})
     if not runs:
         raise load.LoadError("there is no run that this figure shows")
-    about = f"{CAPTION} {measures.caption(experiment, 'each drawn')}"
-    lines = against.caption_lines(about, against.PAGE)
+    lines = against.caption_lines(CAPTION, against.PAGE)
     figure, upper, lower = against.panels(pyplot, len(shares), against.PAGE, 3.6 + 0.125 * lines, lines,
                                           title_height=0.62, wspace=0.1)
     known = [key for key in SERIES if any(series(run) == key for run, _ in runs)]
@@ -114,7 +113,7 @@ def draw(experiment, pyplot):
     entries = sorted(zip(*upper[0].get_legend_handles_labels()), key=lambda entry: order[entry[1]])
     figure.legend(*zip(*entries), loc="upper left", bbox_to_anchor=(0.0, 1.005), ncol=4, frameon=False,
                   fontsize=against.SMALL + 0.3, handletextpad=0.3, columnspacing=1.4, labelspacing=0.3)
-    against.caption(figure, about)
+    against.caption(figure, CAPTION)
     return figure
 
 
