@@ -92,9 +92,9 @@ int node_run_check(const struct pl_conf *conf, struct pl_fault *f)
 	if (!keys || keys == &wl_keys_file)
 		return pl_fault_set(
 			f, PL_INVALID, "keys: runs of layouts make their keys; keys = file is none of them");
-	if (page_bytes > NODE_PAGE_BYTES_MAX || page_bytes < 2048 || page_bytes & (page_bytes - 1))
-		return pl_fault_set(f, PL_INVALID, "page_bytes: %" PRIu64 " is no power of two from 2048 to %u",
-			page_bytes, NODE_PAGE_BYTES_MAX);
+	if (page_bytes > NODE_PAGE_BYTES_MAX || page_bytes & (page_bytes - 1))
+		return pl_fault_set(f, PL_INVALID, "page_bytes: %" PRIu64 " is no power of two up to %u", page_bytes,
+			NODE_PAGE_BYTES_MAX);
 	if (keys->bytes_max(&form) > page_bytes / 8 ||
 		keys->bytes_max(&form) + value_bytes > (page_bytes - PL_PAGE_HEADER) / 4)
 		return pl_fault_set(f, PL_INVALID,

@@ -181,12 +181,18 @@ static void too_few_zones_are_refused(void **state)
 	}
 }
 
+static void node_layouts(void **state)
+{
+	(void)state;
+	holds("node-layouts-small", 18);
+}
+
 /* A small scale claims nothing that the full one does not, by name; and nobody's small scale is forgotten here. */
 static void small_scales_go_with_full_ones(void **state)
 {
 	static const char *const judged[] = {"cleaning-uniform-small", "cleaning-skew-small", "zone-superblock-small",
 		"zns-conventional-small", "overview-small", "space-law-small", "pingpong-small", "fill-and-skew-small",
-		"zns-store-small", "few-zones-small", "cleaning-store-small"};
+		"zns-store-small", "few-zones-small", "cleaning-store-small", "node-layouts-small"};
 	glob_t g;
 	(void)state;
 	assert_int_equal(glob("harness/exp/*-small.ini", 0, NULL, &g), 0);
@@ -268,6 +274,7 @@ int main(void)
 		cmocka_unit_test(zns_store),
 		cmocka_unit_test(few_zones),
 		cmocka_unit_test(too_few_zones_are_refused),
+		cmocka_unit_test(node_layouts),
 		cmocka_unit_test(small_scales_go_with_full_ones),
 		cmocka_unit_test(report_exits_by_its_claims),
 	};

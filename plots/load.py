@@ -7,7 +7,7 @@ A file is a list of rows, told apart by their member "row":
     phase   counters of one phase (load, settle, warm, run, verify ...): flat, integers, the unit last in the name
     hist    latencies of one phase, op and kind: buckets [[greatest ns of the bucket, count], ...]
     series  samples over time
-    device  what a device run counted; derived: ratios of it, and what theory says
+    device  what a device run counted, node what a run of layouts did; derived: ratios of it, and what theory says
     end     status and digest; the last row of a file, without which the file is not a result
 
 What this module promises to its callers:
@@ -60,7 +60,9 @@ class Run:
     hists: dict = field(default_factory=dict)   # (phase, op, kind) -> Hist
     series: list = field(default_factory=list)
     device: dict = field(default_factory=dict)   # of device runs: counters, in their "describe" the device's own
-    derived: dict = field(default_factory=dict)  # of device runs: ratios and what theory says
+    node: dict = field(default_factory=dict)     # of runs of layouts: counters
+    derived: dict = field(default_factory=dict)  # of both: ratios and what theory says
+    wall: dict = field(default_factory=dict)     # of runs of layouts: what depends on the machine
 
     @property
     def label(self):
@@ -84,7 +86,7 @@ class Run:
 
     def number(self, name):
         """A number of a device run, or of its specification: derived, counted, described or asked for; None if none."""
-        for row in (self.derived, self.device, self.device.get("describe", {})):
+        for row in (self.derived, self.device, self.device.get("describe", {}), self.node):
             if name in row:
                 return row[name]
         try:
@@ -161,7 +163,7 @@ def _assemble(path, rows):
                 body["count"], body["sum_ns"], body["least_ns"], body["greatest_ns"], body["buckets"])
         elif row["row"] == "series":
             run.series.append(body)
-        elif row["row"] in ("device", "derived"):
+        elif row["row"] in ("device", "node", "derived", "wall"):
             setattr(run, row["row"], body)
     return run
 

@@ -51,9 +51,23 @@ static const char *const rows =
 	"utilisation_effective); timed: `operations_per_second`, `bandwidth_mib_per_s`, `write_amplification`, and for "
 	"each operation `<op>_latency_mean_us`, `_p50_us`, `_p90_us`, `_p95_us`, `_p99_us`, `_p999_us`, `_max_us`, "
 	"`<op>_operations_per_second`, `<op>_bandwidth_mib_per_s` |\n"
+	"| node | runs of layouts alone (`run = node`), instead of phase and series: what lookups touched and what "
+	"pages are made of, in whole numbers | the metrics of the third table below |\n"
+	"| derived | the same runs: ratios of these, no part of the digest | `lines_per_lookup`, "
+	"`leaf_lines_per_lookup`, `inner_lines_per_lookup`, `search_lines_per_lookup` (without those of the value), "
+	"`loaded_lines_per_lookup`, `comparisons_per_lookup`, `leaf_comparisons_per_lookup`, "
+	"`record_comparisons_per_lookup`, `read_bytes_per_lookup`, `bytes_per_record`, `search_bytes_per_record` "
+	"(tries, hints, heads), `fill`, `trie_share`, `trie_used_share` |\n"
+	"| wall | the same runs: what depends on the machine; no part of the digest, judged by no claim | "
+	"`wall_ns_per_lookup` (the least of `rounds`; each lookup waits for the one before), "
+	"`cache_misses_per_lookup`, `instructions_per_lookup` (null where the processor's counters cannot be read: "
+	"`not_counted_because`) |\n";
+
+static const char *const more =
 	"| end | how it ended | `status` (ok, failed, skipped), `reason`, `wall_ms`, `digest` (simulated runs) |\n"
 	"\n"
-	"The digest is the XXH64 (seed 0), as 16 hex digits, of the bytes of all rows but host, derived and end, each "
+	"The digest is the XXH64 (seed 0), as 16 hex digits, of the bytes of all rows but host, derived, wall and end, "
+	"each "
 	"with its\n"
 	"newline, in the order of the file. It depends on nothing but the specification and the code: same digest, "
 	"same\n"
@@ -106,13 +120,24 @@ static void device_schema(FILE *out)
 #undef X
 }
 
+static void node_schema(FILE *out)
+{
+	(void)fputs("\n## Metrics of runs of layouts\n\nAll exact.\n\n| metric | unit | better | meaning "
+		    "|\n|---|---|---|---|\n",
+		out);
+#define X(name, unit, better, text) (void)fprintf(out, "| %s | %s | %s | %s |\n", #name, unit, direction[better], text);
+	RES_NODE(X)
+#undef X
+}
+
 void res_schema(FILE *out)
 {
-	(void)fprintf(out, "%sSchema version %d.\n%s", head, RES_SCHEMA_VERSION, rows);
+	(void)fprintf(out, "%sSchema version %d.\n%s%s", head, RES_SCHEMA_VERSION, rows, more);
 	for (size_t i = 0; i < res_metrics(); i++) {
 		const struct res_metric *m = res_metric(i);
 		(void)fprintf(out, "| %s | %s | %s | %s | %s | %s |\n", m->name, m->unit, direction[m->direction],
 			m->class == RES_EXACT ? "exact" : "wall", m->level ? "level" : "count", m->text);
 	}
 	device_schema(out);
+	node_schema(out);
 }
