@@ -408,6 +408,49 @@ class Overview(unittest.TestCase):
         self.assertGreater(self.script.marginal(self.products["sim_ssd"], "durability", "none"), 1.2)
 
 
+class Layouts(unittest.TestCase):
+    """node-layouts has ratios, not deviations."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory()
+        cls.directory = pathlib.Path(cls.scratch.name) / "node-layouts"
+        cls.directory.mkdir()
+        groups = [(group, 1 + 0.1 * at) for at, group in enumerate(module("node-layouts").LOOKS)]
+        cells = [(keys, size, group, factor, seed) for keys in ("url", "uuid") for size in (4096, 65536)
+                 for group, factor in groups for seed in (1, 2)]
+        for index, (keys, size, group, factor, seed) in enumerate(cells):
+            rows = [{"row": "run", "schema": 1, "experiment": "node-layouts", "group": group, "index": index, "seed": seed,
+                     "label": f"{index}", "choices": {}, "spec": {"keys": keys, "page_bytes": str(size)}, "simulated": True},
+                    {"row": "host", "revision": "0123456789abcdef"}, {"row": "node", "lookups": 10, "records": 100},
+                    {"row": "derived", "lines_per_lookup": 20 * factor + 2 * seed - 3},
+                    {"row": "wall", "wall_ns_per_lookup": 500 + seed, "not_counted_because": "there is no counter"},
+                    {"row": "end", "status": "ok", "reason": "", "wall_ms": 1, "digest": "0"}]
+            (cls.directory / f"{index:04d}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows),
+                                                              encoding="utf-8")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scratch.cleanup()
+
+    def test_means_ratios_and_times_are_those_of_the_numbers(self):
+        figure = module("node-layouts").draw(load.load(self.directory), style.matplotlib_defaults())
+        for column in (0, 1):
+            counted, ratios, timed = (figure.axes[2 * row + column].lines for row in range(3))
+            for at, (one, ratio, ns) in enumerate(zip(counted, ratios, timed)):
+                factor = 1 + 0.1 * at
+                self.assertEqual(list(one.get_xdata()), [4, 64])
+                for shown, value in ((one, 20 * factor), (ratio, factor / 1.1), (ns, 501)):
+                    for y in shown.get_ydata():
+                        self.assertAlmostEqual(y, value)
+        figure.canvas.draw()
+        box, (width, height) = figure.get_tightbbox(figure.canvas.get_renderer()), figure.get_size_inches()
+        self.assertTrue(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height)
+        text = figure.texts[-1].get_text().replace("\n", " ")
+        for words in ("48 runs", "seeds 1 to 2", "0123456789abcdef", "there is no counter"):
+            self.assertIn(words, text)
+
+
 class Page(unittest.TestCase):
     """The report of device runs."""
 
