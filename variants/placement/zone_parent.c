@@ -13,7 +13,7 @@
  *         live <= (1 - sqrt(f))^2         f = 1/100: 0.81;  1/400: 0.90;  a mapping table: about 1 - d
  *
  *  1. So sqrt(f) of the zones are spare, and of the others as much is never live.
- *  2. A victim that gains too little for the paths is taken only if it is the emptiest, whatever the policy.
+ *  2. A victim that holds more than the mean of all candidates is taken only if it is the emptiest, whatever the policy.
  *  3. When the spare ones are promised the anchor comes, and the victim is gone on with after it.
  *
  * That is for the case that each anchor writes all inner pages. It supposes that the pool can hold them dirty (they are at
@@ -137,18 +137,20 @@ static int clean(struct store *s, struct pl_ctx *x, struct zones *z, uint64_t vi
 	return s->failed ? PL_FAILED : err;
 }
 
-/* The policy's victim; or, where that is too full to gain what paths cost, the one with the least live blocks. About as many
- * victims as zones are free go with one anchor, and share that cost; they shall gain twice of it. */
+/* The policy's victim; or, where that holds more than the mean of all candidates, the one with the least live blocks: what
+ * is gained must pay for paths, and that it does is shown above for victims as empty as the mean. */
 static uint64_t choose(struct store *s, const struct zones *z)
 {
 	uint64_t v = s->choice.cleaning->victim(s->cleaning_derived, z->zone, z->n, s->clock, &s->cleaning_rng);
-	uint64_t dead = 2 * s->inner_pages * s->page_blocks / pl_max64(1, z->nfree);
-	if (v >= z->n || z->zone[v].live_blocks + dead <= z->capacity)
-		return v;
-	for (uint64_t i = 0; i < z->n; i++)
-		if (z->zone[i].candidate && z->zone[i].live_blocks < z->zone[v].live_blocks)
-			v = i;
-	return v;
+	uint64_t live = 0, candidates = 0, emptiest = v;
+	for (uint64_t i = 0; i < z->n && v < z->n; i++)
+		if (z->zone[i].candidate) {
+			live += z->zone[i].live_blocks;
+			candidates++;
+			if (z->zone[i].live_blocks < z->zone[emptiest].live_blocks)
+				emptiest = i;
+		}
+	return v < z->n && z->zone[v].live_blocks * candidates > live ? emptiest : v;
 }
 
 int zone_round_by_parent(struct store *s, struct pl_ctx *x, struct zones *z, uint64_t want, uint64_t ready)
