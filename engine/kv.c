@@ -330,8 +330,8 @@ static int allocate(struct store *s, struct pl_fault *f)
 	size_t per_op = 2 * (size_t)s->node.max_key_bytes + 64;
 	s->scratch = calloc(s->max_active, sizeof *s->scratch);
 	s->scratch_memory = malloc(s->max_active * per_op);
-	if (!s->directory || !s->free_ids || !s->deferred_ids || !s->image || !s->locs || !s->space_scratch || !s->large_frames ||
-		!s->scratch || !s->scratch_memory)
+	if (!s->directory || !s->free_ids || !s->deferred_ids || !s->image || !s->locs || !s->space_scratch ||
+		!s->large_frames || !s->scratch || !s->scratch_memory)
 		return pl_fault_set(f, PL_NOMEM, "no memory for a directory of %" PRIu64 " pages", s->max_ids);
 	while (s->nscratch < s->max_active) {
 		s->scratch[s->nscratch] = s->scratch_memory + s->nscratch * per_op;

@@ -10,7 +10,6 @@
 #include "harness/campaign.h"
 #include "harness/products.h"
 
-#include "engine/iface/addressing.h"
 #include "engine/iface/durability.h"
 #include "engine/iface/guard.h"
 #include "engine/store/store.h"
@@ -98,12 +97,6 @@ static bool trial_close(struct trial *t)
 	return err ? wrong(t, "kv_close: %s: %s", pl_err_name(err), f.text) : true;
 }
 
-/* Cleaning that writes the paths above what it moves needs more room for itself. */
-static bool cleans_paths(const struct kv_choice *c)
-{
-	return strcmp(c->placement->name, "zone") == 0 && strcmp(c->addressing->name, "cow") == 0;
-}
-
 /* set: a workload's form of keys, NULL: the model's own. */
 static bool trial_begin(struct trial *t, const struct kv_choice *c, uint64_t seed, bool int_keys, bool small_zones,
 	const struct wl_key_ops *set, const struct wl_key_form *set_form)
@@ -122,8 +115,8 @@ static bool trial_begin(struct trial *t, const struct kv_choice *c, uint64_t see
 	if (small_zones) {
 		model_lab_set(&t->lab, "zone.zone_bytes", "65536");
 		model_lab_set(&t->lab, "sim_zns.zone_bytes", "65536");
-		t->lab.capacity_bytes =
-			strcmp(c->placement->name, "inplace") == 0 || cleans_paths(c) ? 4u << 20 : 2u << 20;
+		/* two homes a page; or cleaning writes paths, and needs more room for itself */
+		t->lab.capacity_bytes = c->placement->in_place || c->addressing->by_parent ? 4u << 20 : 2u << 20;
 	}
 	for (uint32_t i = 0; i < CLIENTS; i++)
 		model_client_init(&t->client[i], &t->lab.form);
@@ -216,21 +209,13 @@ static bool whole(struct trial *t)
 static uint64_t named_blocks(const struct store *s)
 {
 	const struct adr_ops *adr = s->choice.addressing;
-	uint64_t data = s->layout.data_start, blocks = 0;
-	if (adr->by_parent) { /* pages not loaded have no name: what the addressing will tell the next anchor */
-		for (uint64_t b = data; b < data + s->layout.data_blocks; b++)
-			blocks += adr->extent(s, b);
-		return blocks;
-	}
-	uint64_t maps = adr->map_pages && adr->map_loc ? adr->map_pages(s) : 0;
-	for (uint64_t id = 1; id <= s->max_ids; id++) {
-		pl_loc loc = s->directory[id] ? store_loc(s, id) : (pl_loc){0};
-		blocks += loc.v ? loc_blocks(loc) : 0;
-	}
-	for (uint64_t i = 0; i < maps; i++) {
-		pl_loc loc = adr->map_loc(s, i);
-		blocks += loc.v ? loc_blocks(loc) : 0;
-	}
+	uint64_t blocks = 0, maps = adr->map_pages && adr->map_loc ? adr->map_pages(s) : 0;
+	for (uint64_t b = 0; adr->by_parent && b < s->layout.data_blocks; b++) /* pages may have no id */
+		blocks += adr->extent(s, s->layout.data_start + b);
+	for (uint64_t id = 1; id <= s->max_ids && !adr->by_parent; id++)
+		blocks += s->directory[id] ? loc_blocks(store_loc(s, id)) : 0;
+	for (uint64_t i = 0; i < maps; i++)
+		blocks += loc_blocks(adr->map_loc(s, i));
 	return blocks;
 }
 

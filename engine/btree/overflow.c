@@ -12,8 +12,7 @@ struct overflow overflow_of(struct store *s, uint8_t *page, const struct nod_ent
 	uint8_t *v = page + (e->value.p - page);
 	if (e->value.n != OVERFLOW_ENTRY)
 		return (struct overflow){0, 0, 0, OVERFLOW_AT};
-	return (struct overflow){
-		le64(v), le64(v + 8), ref_page(s, v + 16), overflow_at(s, e->prefix.n + e->suffix.n)};
+	return (struct overflow){le64(v), le64(v + 8), ref_page(s, v + 16), overflow_at(s, e->prefix.n + e->suffix.n)};
 }
 
 static uint8_t *part_ref(uint8_t *index, uint32_t at, uint32_t k)

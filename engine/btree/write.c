@@ -145,7 +145,8 @@ int btree_put(struct store *s, struct pl_ctx *x, struct kv_op *op)
 	size_t bytes = large ? OVERFLOW_ENTRY : op->value.n;
 	bool full =
 		!(exact && bytes <= e.value.n) && !nod_room(nod(s), &s->node, path_page(s, op, leaf), op->key.n, bytes);
-	uint32_t fresh = (large ? overflow_pages(s, overflow_at(s, op->key.n), op->value.n) + 1 : 0) + (full ? split_pages(s, op) : 0);
+	uint32_t fresh = (large ? overflow_pages(s, overflow_at(s, op->key.n), op->value.n) + 1 : 0) +
+			 (full ? split_pages(s, op) : 0);
 	uint64_t log = s->choice.durability->record_bytes(s, op->key.n, op->value.n);
 	err = store_reserve(s, x, op, fresh, fresh + op->in.height + 1u, log, false);
 	if (err)

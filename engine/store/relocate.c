@@ -46,12 +46,12 @@ static int open_image(struct store *s, struct pl_ctx *x, uint64_t block, bool re
 	struct pl_fault why;
 	int err = read ? io_read(s, x, DEV_TAG_CLEAN, block, n, bytes) : PL_OK;
 	if (err)
-		return pl_fault_set(&s->fault, err, "image at block %" PRIu64 ": its read failed: %s", block,
-			pl_err_text(err));
+		return pl_fault_set(
+			&s->fault, err, "image at block %" PRIu64 ": its read failed: %s", block, pl_err_text(err));
 	*loc = loc_make(block, le16(bytes + PAGE_AT_BITMAP), bytes[PAGE_AT_CODEC], bytes[PAGE_AT_GENERATION]);
 	if (loc_blocks(*loc) != n)
-		err = pl_fault_set(&why, PL_DAMAGED, "page of %" PRIu32 " blocks in an extent of %" PRIu32,
-			loc_blocks(*loc), n);
+		err = pl_fault_set(
+			&why, PL_DAMAGED, "page of %" PRIu32 " blocks in an extent of %" PRIu32, loc_blocks(*loc), n);
 	else
 		err = image_open(s, x, bytes, STORE_ROOT, *loc, false, &why);
 	return err ? pl_fault_set(&s->fault, err, "image at block %" PRIu64 ": %s", block, why.text) : PL_OK;
@@ -87,8 +87,7 @@ static int page_behind(struct store *s, struct pl_ctx *x, uint8_t *ref, const ui
 {
 	uint64_t id = ref ? ref_page(s, ref) : STORE_ROOT;
 	bool framed = id && entry_is_frame(s->directory[id]); /* or on its way into one */
-	int err = !framed && id && bytes ? page_install(s, x, id, bytes, &at[*n])
-					 : page_wait(s, x, id, &at[*n], NULL);
+	int err = !framed && id && bytes ? page_install(s, x, id, bytes, &at[*n]) : page_wait(s, x, id, &at[*n], NULL);
 	*n += !err;
 	return err;
 }
@@ -127,9 +126,9 @@ int store_relocate(struct store *s, struct pl_ctx *x, uint64_t block, uint64_t i
 		page_unpin(s, resident);
 	free(own);
 	if (err == PL_NOTFOUND)
-		err = moves_anyway(s, block) ? PL_OK
-					     : pl_fault_set(&s->fault, PL_DAMAGED,
-						       "the page at block %" PRIu64 " is live but nothing refers to it",
-						       block);
+		err = moves_anyway(s, block)
+			      ? PL_OK
+			      : pl_fault_set(&s->fault, PL_DAMAGED,
+					"the page at block %" PRIu64 " is live but nothing refers to it", block);
 	return err;
 }

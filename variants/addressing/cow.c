@@ -225,14 +225,14 @@ static int cow_read_delta(struct store *s, const uint8_t *in, size_t n, struct p
 	struct cow *c = s->addressing;
 	uint64_t count = n >= HEAD ? le64(in + 16) : 0;
 	if (n < HEAD || count > (n - HEAD) / 8)
-		return pl_fault_set(f, PL_DAMAGED, "anchor %" PRIu64 ": its list of extents is cut short",
-			s->anchor.sequence);
+		return pl_fault_set(
+			f, PL_DAMAGED, "anchor %" PRIu64 ": its list of extents is cut short", s->anchor.sequence);
 	read_head(s, in);
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t e = le64(in + HEAD + i * 8);
 		if (!flip(c, e >> 6, e >> 1 & 31, e & 1))
-			return pl_fault_set(f, PL_DAMAGED,
-				"anchor %" PRIu64 ": block %" PRIu64 " of the data is %s", s->anchor.sequence, e >> 6,
+			return pl_fault_set(f, PL_DAMAGED, "anchor %" PRIu64 ": block %" PRIu64 " of the data is %s",
+				s->anchor.sequence, e >> 6,
 				e & 1 ? "given to an image where one lies" : "released without an image there");
 	}
 	return PL_OK;

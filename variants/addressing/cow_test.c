@@ -103,8 +103,10 @@ static int get(struct lab *l, uint32_t k)
 
 static int update(struct lab *l, uint32_t k, uint64_t offset)
 {
-	struct kv_op op = {
-		.kind = KV_UPDATE, .key = key_of(l, k), .value = pl_slice_of((const uint8_t *)"new", 3), .offset = offset};
+	struct kv_op op = {.kind = KV_UPDATE,
+		.key = key_of(l, k),
+		.value = pl_slice_of((const uint8_t *)"new", 3),
+		.offset = offset};
 	return kv_do(l->kv, &l->x, &op);
 }
 
@@ -248,7 +250,8 @@ static void references_hold(struct lab *l)
 		if (!f->dirty) {
 			struct pl_fault fault = {0};
 			assert_int_equal(
-				io_read(s, &l->x, DEV_TAG_LEAF, loc_block(f->loc), loc_blocks(f->loc), q->image), PL_OK);
+				io_read(s, &l->x, DEV_TAG_LEAF, loc_block(f->loc), loc_blocks(f->loc), q->image),
+				PL_OK);
 			if (image_open(s, &l->x, q->image, f->id, f->loc, false, &fault))
 				fail_msg("%s", fault.text);
 			(void)s->choice.structure->refs(s, q->image, note_loc, q);
