@@ -227,6 +227,11 @@ static int read_options(struct store *s, struct pl_fault *f)
 	s->full_bitmap = (uint16_t)((1u << s->page_blocks) - 1);
 	s->inline_bytes = (s->page_bytes - PL_PAGE_HEADER) / 4;
 	s->node = (struct nod_cfg){s->page_bytes, s->page_bytes / 8, pl_conf_bool(c, "int_keys"), {0}};
+	s->packs = s->choice.placement->packs && s->choice.placement->packs(c);
+	if (s->packs && !s->choice.addressing->map_pages)
+		return pl_fault_set(f, PL_INVALID, "%s.pack: packing needs a mapping table, which addressing=%s has not",
+			s->choice.placement->name, s->choice.addressing->name);
+	s->space_derived[SPC_GRANULE] = s->packs ? s->block_bytes / PAGE_UNITS : s->block_bytes;
 	int err = PL_OK;
 	if (s->choice.node->configure)
 		err = s->choice.node->configure(&s->node, c, f);
@@ -883,8 +888,8 @@ void kv_stats(const struct kv *kv, struct kv_stats *out)
 	dev_stats(s->dev, &d);
 	out->cache_pages = s->pool.frames;
 	out->records = s->records;
-	out->live_bytes = r.live_blocks * s->block_bytes;
-	out->dead_bytes = r.dead_blocks * s->block_bytes;
+	out->live_bytes = r.live_blocks * s->block_bytes - r.gap_bytes;
+	out->dead_bytes = r.dead_blocks * s->block_bytes + r.gap_bytes;
 	out->free_bytes = r.free_blocks * s->block_bytes;
 	out->reserved_bytes = r.reserved_blocks * s->block_bytes;
 	out->data_capacity_bytes = r.capacity_blocks * s->block_bytes;

@@ -25,7 +25,9 @@ struct plc_image {
 	bool cleaning; /* a live image moved by the placement's own cleaning, or written because that needs it */
 	struct spc_image img;
 	uint8_t generation;
-	/* The dense blocks, page header first: it tells kind, clock and interval (page.h). Copied before place returns. */
+	uint32_t units; /* packed: header and payload in units (page.h); 0: whole blocks, those of the bitmap */
+	/* The dense blocks (packed: the units), page header first: it tells kind, clock and interval (page.h). Copied before
+	 * place returns. */
 	const uint8_t *bytes;
 };
 
@@ -38,6 +40,7 @@ struct plc_where { /* how to read an image back */
 struct plc_report {
 	uint64_t capacity_blocks, live_blocks, dead_blocks, free_blocks, reserved_blocks;
 	uint64_t emptied_blocks; /* of the dead ones those in zones without live blocks, which the next anchor frees */
+	uint64_t gap_bytes; /* of the live blocks: in no live image, for they are shared (packing); dead as well */
 };
 
 struct plc_ops {
@@ -47,6 +50,9 @@ struct plc_ops {
 	const char *const *changeable; /* options that may differ at another opening, NULL-ended; NULL: none may */
 	bool in_place;
 	bool appends; /* writes only at the ends of zones, which are cleaned: sequential devices will do, `cleaning` applies */
+
+	/* Do its options ask for images packed at byte granularity? NULL: it never packs. */
+	bool (*packs)(const struct pl_conf *conf);
 
 	int (*open)(struct store *s, struct pl_fault *f);
 	void (*close)(struct store *s);

@@ -20,6 +20,10 @@ struct spc_image {
 	uint32_t exact_bytes;
 };
 
+/* derived[SPC_GRANULE] is set before configure: bytes in which the placement counts an image, block_bytes or, when it packs
+ * images, less. 0, for callers without a store, is block_bytes. */
+enum { SPC_GRANULE = 7 };
+
 struct spc_ops {
 	const char *name, *summary;
 	const char *unavailable;

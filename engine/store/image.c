@@ -40,12 +40,17 @@ void image_charge(const struct store *s, struct pl_ctx *x)
 		x, codecs[o->codec].encode, (uint64_t)s->page_bytes * spc_encode_permille(o, s->space_derived) / 1000);
 }
 
-static uint32_t crc_of(const uint8_t *block0, uint32_t block_bytes, const uint8_t *rest, uint16_t bitmap, bool home)
+static uint32_t crc_of_front(const uint8_t *bytes, uint32_t n)
 {
 	static const uint8_t zero[4];
-	uint32_t c = pl_crc32c(0, block0, PAGE_AT_CRC);
+	uint32_t c = pl_crc32c(0, bytes, PAGE_AT_CRC);
 	c = pl_crc32c(c, zero, 4);
-	c = pl_crc32c(c, block0 + PAGE_AT_CRC + 4, block_bytes - PAGE_AT_CRC - 4);
+	return pl_crc32c(c, bytes + PAGE_AT_CRC + 4, n - PAGE_AT_CRC - 4);
+}
+
+static uint32_t crc_of(const uint8_t *block0, uint32_t block_bytes, const uint8_t *rest, uint16_t bitmap, bool home)
+{
+	uint32_t c = crc_of_front(block0, block_bytes);
 	if (!home)
 		return pl_crc32c(c, rest, (size_t)(__builtin_popcount(bitmap) - 1) * block_bytes);
 	for (uint32_t i = 1; i < 16; i++)
@@ -54,14 +59,27 @@ static uint32_t crc_of(const uint8_t *block0, uint32_t block_bytes, const uint8_
 	return c;
 }
 
-void image_seal(const struct store *s, uint8_t *bytes, const struct spc_image *img, uint8_t generation)
+static void put_header(
+	const struct store *s, uint8_t *bytes, const struct spc_image *img, uint16_t bitmap, uint8_t generation)
 {
 	bytes[PAGE_AT_CODEC] = img->codec;
 	bytes[PAGE_AT_GENERATION] = generation;
-	put16(bytes + PAGE_AT_BITMAP, img->bitmap);
+	put16(bytes + PAGE_AT_BITMAP, bitmap);
 	put32(bytes + PAGE_AT_PAYLOAD, img->payload_bytes);
 	put64(bytes + PAGE_AT_EPOCH, s->epoch);
+}
+
+void image_seal(const struct store *s, uint8_t *bytes, const struct spc_image *img, uint8_t generation)
+{
+	put_header(s, bytes, img, img->bitmap, generation);
 	put32(bytes + PAGE_AT_CRC, crc_of(bytes, s->block_bytes, bytes + s->block_bytes, img->bitmap, false));
+}
+
+/* The same for an image that is packed: no bitmap, and the crc covers header and payload. */
+static void seal_packed(const struct store *s, uint8_t *bytes, const struct spc_image *img, uint8_t generation)
+{
+	put_header(s, bytes, img, 0, generation);
+	put32(bytes + PAGE_AT_CRC, crc_of_front(bytes, PL_PAGE_HEADER + img->payload_bytes));
 }
 
 /* By_parent every image of a tree bears the same number, and an extent serves one page after the other: versions of a page
@@ -96,12 +114,16 @@ void image_make(struct store *s, struct pl_ctx *x, uint32_t frame, bool same, ui
 	i->cleaning = f->cleaning;
 	i->generation = next_generation(s, f->loc, same);
 	i->bytes = out;
-	image_seal(s, out, &i->img, i->generation);
+	i->units = s->packs ? pack_units(&i->img, s->block_bytes) : 0;
+	if (i->units)
+		seal_packed(s, out, &i->img, i->generation);
+	else
+		image_seal(s, out, &i->img, i->generation);
 	image_charge(s, x);
 }
 
-int image_verify(const struct store *s, const uint8_t *bytes, size_t n, bool home, uint64_t id, struct spc_image *img,
-	struct pl_fault *f)
+/* What an image of either form has: magic, tag, the crc expected, the id. */
+static int verify_header(const struct store *s, const uint8_t *bytes, uint64_t id, struct pl_fault *f)
 {
 	uint32_t magic = le32(bytes + PAGE_AT_MAGIC), tag = le32(bytes + PAGE_AT_TAG);
 	if (magic != PAGE_MAGIC)
@@ -110,16 +132,12 @@ int image_verify(const struct store *s, const uint8_t *bytes, size_t n, bool hom
 	if (tag != s->tag)
 		return pl_fault_set(
 			f, PL_DAMAGED, "page %" PRIu64 ": store tag: expected %08x, found %08x", id, s->tag, tag);
-	img->bitmap = le16(bytes + PAGE_AT_BITMAP);
-	img->codec = bytes[PAGE_AT_CODEC];
-	img->payload_bytes = le32(bytes + PAGE_AT_PAYLOAD);
-	uint32_t blocks = (uint32_t)__builtin_popcount(img->bitmap);
-	uint32_t reach = home ? 32u - (uint32_t)__builtin_clz((uint32_t)img->bitmap | 1u) : blocks;
-	if (!(img->bitmap & 1) || img->bitmap & ~(uint32_t)s->full_bitmap || (size_t)reach * s->block_bytes > n)
-		return pl_fault_set(
-			f, PL_DAMAGED, "page %" PRIu64 ": bitmap of blocks %04x is not possible here", id, img->bitmap);
+	return PL_OK;
+}
+
+static int verify_content(const struct store *s, const uint8_t *bytes, uint32_t expected, uint64_t id, struct pl_fault *f)
+{
 	uint32_t found = le32(bytes + PAGE_AT_CRC);
-	uint32_t expected = crc_of(bytes, s->block_bytes, bytes + s->block_bytes, img->bitmap, home);
 	if (found != expected)
 		return pl_fault_set(
 			f, PL_DAMAGED, "page %" PRIu64 ": checksum: expected %08x, found %08x", id, expected, found);
@@ -129,10 +147,73 @@ int image_verify(const struct store *s, const uint8_t *bytes, size_t n, bool hom
 	return PL_OK;
 }
 
+int image_verify(const struct store *s, const uint8_t *bytes, size_t n, bool home, uint64_t id, struct spc_image *img,
+	struct pl_fault *f)
+{
+	int err = verify_header(s, bytes, id, f);
+	if (err)
+		return err;
+	img->bitmap = le16(bytes + PAGE_AT_BITMAP);
+	img->codec = bytes[PAGE_AT_CODEC];
+	img->payload_bytes = le32(bytes + PAGE_AT_PAYLOAD);
+	uint32_t blocks = (uint32_t)__builtin_popcount(img->bitmap);
+	uint32_t reach = home ? 32u - (uint32_t)__builtin_clz((uint32_t)img->bitmap | 1u) : blocks;
+	if (!(img->bitmap & 1) || img->bitmap & ~(uint32_t)s->full_bitmap || (size_t)reach * s->block_bytes > n)
+		return pl_fault_set(
+			f, PL_DAMAGED, "page %" PRIu64 ": bitmap of blocks %04x is not possible here", id, img->bitmap);
+	return verify_content(
+		s, bytes, crc_of(bytes, s->block_bytes, bytes + s->block_bytes, img->bitmap, home), id, f);
+}
+
+/* The blocks of a packed image, just read: bring it to the front of them and verify it. decode is told the blocks that it
+ * would have by itself. */
+static int unpack(
+	const struct store *s, uint8_t *bytes, uint64_t id, pl_loc loc, struct spc_image *img, struct pl_fault *f)
+{
+	uint32_t unit = s->block_bytes / PAGE_UNITS, own = loc_bytes(loc, s->block_bytes);
+	if (!loc_possible(loc, s->full_bitmap, s->packs))
+		return pl_fault_set(f, PL_DAMAGED, "page %" PRIu64 ": no image can lie at %016" PRIx64, id, loc.v);
+	if (loc_offset(loc))
+		memmove(bytes, bytes + (size_t)loc_offset(loc) * unit, own);
+	int err = verify_header(s, bytes, id, f);
+	if (err)
+		return err;
+	uint16_t bitmap = le16(bytes + PAGE_AT_BITMAP);
+	*img = (struct spc_image){.bitmap = loc_bitmap(loc),
+		.codec = bytes[PAGE_AT_CODEC],
+		.payload_bytes = le32(bytes + PAGE_AT_PAYLOAD)};
+	if (bitmap || img->payload_bytes > own - PL_PAGE_HEADER || own - PL_PAGE_HEADER - img->payload_bytes >= unit)
+		return pl_fault_set(f, PL_DAMAGED,
+			"page %" PRIu64 ": a payload of %u bytes and bitmap %04x are not those of %u bytes packed", id,
+			img->payload_bytes, bitmap, own);
+	return verify_content(s, bytes, crc_of_front(bytes, PL_PAGE_HEADER + img->payload_bytes), id, f);
+}
+
+int image_fetched(
+	const struct store *s, uint8_t *bytes, uint64_t id, pl_loc loc, struct plc_image *i, struct pl_fault *f)
+{
+	int err = loc_packed(loc) ? unpack(s, bytes, id, loc, &i->img, f)
+				  : image_verify(s, bytes, (size_t)loc_blocks(loc) * s->block_bytes, false, id,
+					    &i->img, f);
+	if (err)
+		return err;
+	if (i->img.bitmap != loc_bitmap(loc))
+		return pl_fault_set(f, PL_DAMAGED, "page %" PRIu64 ": blocks %04x, but its place says %04x", id,
+			i->img.bitmap, loc_bitmap(loc));
+	i->units = loc_packed(loc) ? loc_units(loc) : 0;
+	i->generation = loc_generation(loc);
+	i->bytes = bytes;
+	return PL_OK;
+}
+
 int image_open(struct store *s, struct pl_ctx *x, uint8_t *page, uint64_t id, pl_loc loc, bool home, struct pl_fault *f)
 {
 	struct spc_image img;
-	int err = image_verify(s, page, s->page_bytes, home, id, &img, f);
+	bool packed = !home && loc_packed(loc);
+	if (packed)
+		pl_charge_bytes(x, PL_COST_COPY_KIB, loc_offset(loc) ? loc_bytes(loc, s->block_bytes) : 0);
+	int err = packed ? unpack(s, page, id, loc, &img, f)
+			 : image_verify(s, page, s->page_bytes, home, id, &img, f);
 	if (err)
 		return err;
 	if (!s->choice.addressing->fixed && page[PAGE_AT_GENERATION] != loc_generation(loc))

@@ -16,7 +16,14 @@
  * The crc covers the header (its own field zero) and exactly the blocks in the bitmap, in order. A reader verifies magic
  * and bitmap for plausibility, then the crc, then clears every absent block itself: it never relies on a device for zeros.
  *
- * Loc, 64 bits: | 36 block address | 16 bitmap | 3 codec | 1 byte form | 8 generation |
+ * An image packed at byte granularity (placement option `pack`) says so by bitmap 0: it is the header and the payload, and
+ * the crc covers exactly these. It has a codec that needs no more than its payload, never raw.
+ *
+ * Loc, 64 bits: | 36 block address | 16 bitmap                | 3 codec | 1 byte form = 0 | 8 generation |
+ *     or        | 36 first block   | 6 offset | 10 length - 1 | 3 codec | 1 byte form = 1 | 8 generation |
+ * Offset and length of the byte form are in units of a 64th of a block. An image of n units touches ceil(n / 64) blocks,
+ * never one more, so reading it is never dearer than reading it from blocks of its own.
+ *
  * The generation grows by one with each new version of a page (a cleaner's copy keeps it) and is repeated in the header,
  * so that a lost or misdirected write shows. codec 7 marks what is not a loc: a directory entry that names a frame. */
 #ifndef PL_STORE_PAGE_H
@@ -26,7 +33,10 @@
 #include "engine/base/types.h"
 #include "engine/iface/space.h"
 
+#include <stdbool.h>
+
 #define PAGE_MAGIC 0x47504C50u /* "PLPG" */
+#define PAGE_UNITS 64u /* of a block, in the byte form of a loc */
 
 enum page_kind { PAGE_LEAF = 1, PAGE_INNER, PAGE_OVERFLOW_INDEX, PAGE_OVERFLOW_DATA, PAGE_MAP, PAGE_KINDS };
 
@@ -88,13 +98,39 @@ static inline pl_loc loc_make(uint64_t block, uint16_t bitmap, uint8_t codec, ui
 {
 	return (pl_loc){block << 28 | (uint64_t)bitmap << 12 | (uint64_t)codec << 9 | generation};
 }
+static inline pl_loc loc_pack(uint64_t block, uint32_t offset, uint32_t units, uint8_t codec, uint8_t generation)
+{
+	return (pl_loc){block << 28 | (uint64_t)offset << 22 | (uint64_t)(units - 1) << 12 | (uint64_t)codec << 9 |
+			1u << 8 | generation};
+}
 static inline uint64_t loc_block(pl_loc l)
 {
 	return l.v >> 28;
 }
+static inline bool loc_packed(pl_loc l)
+{
+	return l.v >> 8 & 1;
+}
+/* Where the image begins in its first block, in units. */
+static inline uint32_t loc_offset(pl_loc l)
+{
+	return loc_packed(l) ? (uint32_t)(l.v >> 22 & 63) : 0;
+}
+/* The first so many blocks of a page. */
+static inline uint16_t page_prefix(uint32_t blocks)
+{
+	return (uint16_t)((1u << blocks) - 1);
+}
+/* Units that are its own. */
+static inline uint32_t loc_units(pl_loc l)
+{
+	return loc_packed(l) ? (uint32_t)(l.v >> 12 & 1023) + 1
+			     : PAGE_UNITS * (uint32_t)__builtin_popcount((uint16_t)(l.v >> 12));
+}
+/* Blocks of the image as decode sees them: those it would have if it lay dense in blocks of its own. */
 static inline uint16_t loc_bitmap(pl_loc l)
 {
-	return (uint16_t)(l.v >> 12);
+	return loc_packed(l) ? page_prefix((loc_units(l) + PAGE_UNITS - 1) / PAGE_UNITS) : (uint16_t)(l.v >> 12);
 }
 static inline uint8_t loc_codec(pl_loc l)
 {
@@ -104,9 +140,27 @@ static inline uint8_t loc_generation(pl_loc l)
 {
 	return (uint8_t)l.v;
 }
+/* Blocks it touches. */
 static inline uint32_t loc_blocks(pl_loc l)
 {
-	return (uint32_t)__builtin_popcount(loc_bitmap(l));
+	return loc_packed(l) ? (loc_offset(l) + loc_units(l) + PAGE_UNITS - 1) / PAGE_UNITS
+			     : (uint32_t)__builtin_popcount(loc_bitmap(l));
+}
+/* Bytes that are its own. */
+static inline uint32_t loc_bytes(pl_loc l, uint32_t block_bytes)
+{
+	return loc_units(l) * (block_bytes / PAGE_UNITS);
+}
+/* Can an image of a page with these blocks lie so? Whoever reads a loc from media asks before using it. */
+static inline bool loc_possible(pl_loc l, uint16_t full_bitmap, bool packs)
+{
+	uint32_t codec = (uint32_t)(l.v >> 9 & 7);
+	if (codec == SPC_CODEC_NOT_A_LOC)
+		return false;
+	if (!loc_packed(l))
+		return loc_bitmap(l) && !(loc_bitmap(l) & ~(uint32_t)full_bitmap);
+	return packs && codec != SPC_CODEC_RAW && !(loc_bitmap(l) & ~(uint32_t)full_bitmap) &&
+	       loc_blocks(l) == (loc_units(l) + PAGE_UNITS - 1) / PAGE_UNITS;
 }
 static inline pl_loc loc_at(pl_loc l, uint64_t block)
 {

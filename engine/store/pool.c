@@ -492,14 +492,14 @@ void page_write(struct store *s, struct pl_ctx *x, uint32_t frame)
 	s->choice.addressing->changed(s, f->id, ADR_MOVED);
 	if (i.cleaning) {
 		s->stats.moved_pages++;
-		s->stats.moved_bytes += (uint64_t)loc_blocks(loc) * s->block_bytes;
+		s->stats.moved_bytes += loc_bytes(loc, s->block_bytes);
 		return;
 	}
 	s->clock += loc_blocks(loc);
 	count_occupied(s);
 	s->stats.page_writes++;
 	s->stats.page_exact_bytes += i.img.exact_bytes;
-	s->stats.page_write_bytes += (uint64_t)loc_blocks(loc) * s->block_bytes;
+	s->stats.page_write_bytes += loc_bytes(loc, s->block_bytes);
 }
 
 void page_written(struct store *s, struct pl_ctx *x, uint32_t frame)

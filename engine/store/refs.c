@@ -14,8 +14,7 @@ static bool is_id(uint64_t ref)
 /* A loc that an image of this store can have, and whose extent is live. */
 static bool live_loc(const struct store *s, pl_loc loc)
 {
-	uint64_t bitmap = loc_bitmap(loc);
-	return bitmap && !(bitmap & ~(uint64_t)s->full_bitmap) &&
+	return loc_possible(loc, s->full_bitmap, s->packs) &&
 	       s->choice.addressing->extent(s, loc_block(loc)) == loc_blocks(loc);
 }
 

@@ -20,6 +20,7 @@
 #include "engine/iface/structure.h"
 #include "engine/kv.h"
 #include "engine/store/break.h"
+#include "engine/store/pack.h"
 #include "engine/store/page.h"
 
 #define STORE_ROOT 1u
@@ -56,7 +57,7 @@ void io_punch(struct store *s, struct pl_ctx *x, uint64_t block, uint32_t blocks
 /* --- gathering sequential writer: zone streams and the journal ---------------------------------------------------- */
 
 struct gather {
-	uint64_t next; /* block that the next image gets */
+	uint64_t next; /* block that the next image gets, unless it shares one before it */
 	uint64_t filled_from; /* block where buffer[current] begins */
 	uint32_t buffer_blocks, used_blocks;
 	uint32_t current;
@@ -65,7 +66,8 @@ struct gather {
 	uint8_t *buffer[2];
 	uint8_t *tags[2]; /* tag of each block */
 	uint32_t *frames[2]; /* whose images lie in the buffer */
-	uint32_t nframes[2];
+	uint32_t nframes[2], frames_room;
+	struct pack_window window; /* of the current buffer, when images are packed */
 };
 
 int gather_open(struct gather *g, const struct store *s, uint32_t buffer_blocks);
@@ -74,6 +76,10 @@ void gather_close(struct gather *g);
 void gather_seek(struct gather *g, uint64_t block);
 /* Copy blocks in at g->next; writes out first when the buffer is full. Returns the block they got. */
 uint64_t gather_add(struct store *s, struct pl_ctx *x, struct gather *g, const struct plc_image *i);
+/* The same for images of both forms: a packed one goes where it fits best among the blocks of the buffer, which are the
+ * window of open bins, else to a new one. gather_blocks: the most that g->next moves on by it. */
+uint32_t gather_blocks(const struct gather *g, const struct plc_image *i);
+pl_loc gather_place(struct store *s, struct pl_ctx *x, struct gather *g, const struct plc_image *i);
 void gather_flush(struct store *s, struct pl_ctx *x, struct gather *g);
 
 /* --- pool --------------------------------------------------------------------------------------------------------- */
@@ -156,6 +162,7 @@ struct store {
 	uint32_t tag;
 	uint32_t page_bytes, block_bytes, page_blocks;
 	uint16_t full_bitmap;
+	bool packs; /* images are packed at byte granularity where that saves something */
 	uint32_t max_value_bytes, inline_bytes; /* key + value of an inline entry */
 	struct nod_cfg node;
 	uint64_t space_derived[8], cleaning_derived[8];
@@ -337,8 +344,12 @@ void image_seal(const struct store *s, uint8_t *bytes, const struct spc_image *i
 /* Verify a page just read (dense, or at home offsets) and spread it to a whole page. PL_DAMAGED with a sentence. */
 int image_open(
 	struct store *s, struct pl_ctx *x, uint8_t *page, uint64_t id, pl_loc loc, bool home, struct pl_fault *f);
-/* Header of an image whose blocks lie dense in bytes: valid? (no decode) */
+/* Header of an image whose blocks lie dense in bytes (or, bitmap 0 and packed, its header and payload): valid? */
 int image_verify(const struct store *s, const uint8_t *bytes, size_t n, bool home, uint64_t id, struct spc_image *img,
+	struct pl_fault *f);
+/* The blocks of loc just read, to be placed again as they are: brings the image to the front of bytes, checks it against
+ * loc and fills img, units, generation and bytes of i. PL_DAMAGED with a sentence. */
+int image_fetched(const struct store *s, uint8_t *bytes, uint64_t id, pl_loc loc, struct plc_image *i,
 	struct pl_fault *f);
 
 /* meta.c */

@@ -238,7 +238,7 @@ static int read_map_page(struct store *s, struct pl_ctx *x, uint64_t m, struct p
 {
 	struct table *t = s->addressing;
 	pl_loc loc = {t->map[m]};
-	if (loc_bitmap(loc) & ~(uint32_t)s->full_bitmap || !loc_bitmap(loc))
+	if (!loc_possible(loc, s->full_bitmap, false)) /* map pages are never packed */
 		return pl_fault_set(f, PL_DAMAGED, "map page %" PRIu64 ": bitmap of blocks %04x is not possible", m,
 			loc_bitmap(loc));
 	struct plc_where w = s->choice.placement->where(s, m, loc);

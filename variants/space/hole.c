@@ -26,7 +26,7 @@ static int hole_configure(
 {
 	(void)derived;
 	(void)conf;
-	return spc_check_geometry("hole", page_bytes, block_bytes, f);
+	return spc_check_geometry("hole", false, page_bytes, block_bytes, f);
 }
 
 static uint32_t hole_least_blocks(const uint64_t derived[8], uint32_t page_blocks)

@@ -37,7 +37,7 @@ static const struct pl_opt hole_lz4_opts[] = {
 static int hole_lz4_configure(
 	uint64_t derived[8], uint32_t page_bytes, uint32_t block_bytes, const struct pl_conf *conf, struct pl_fault *f)
 {
-	int err = spc_check_geometry("hole_lz4", page_bytes, block_bytes, f);
+	int err = spc_check_geometry("hole_lz4", false, page_bytes, block_bytes, f);
 	if (!err && page_bytes > LZ4_PAGE_BYTES_MAX)
 		err = pl_fault_set(f, PL_INVALID, "space=hole_lz4 needs page_bytes of at most %u, not %" PRIu32,
 			LZ4_PAGE_BYTES_MAX, page_bytes);

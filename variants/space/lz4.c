@@ -15,6 +15,8 @@
  *
  * 1. codec lz4 <=> the image is a prefix of whole classes, fewer blocks than the page, and the smallest such one with
  *    64 + payload_bytes <= its bytes.
+ *    Where the placement packs images (space.h, SPC_GRANULE) there are no classes: the image is the first blocks that hold
+ *    the payload, if that saves a granule, and a page may be a single block.
  * 2. The bytes after the payload are zero: an image is a function of the page alone.
  * 3. What one number of classes wrote, every other reads: decode takes any prefix of blocks.
  * 4. More classes give an image of at most as many blocks, but for the few bytes at the edge where the compressor
@@ -48,13 +50,14 @@ static const struct pl_opt lz4_opts[] = {
 static int lz4_configure(
 	uint64_t derived[8], uint32_t page_bytes, uint32_t block_bytes, const struct pl_conf *conf, struct pl_fault *f)
 {
-	int err = spc_check_geometry("lz4", page_bytes, block_bytes, f);
+	bool fine = spc_fine(derived, block_bytes);
+	int err = spc_check_geometry("lz4", fine, page_bytes, block_bytes, f);
 	if (!err && page_bytes > LZ4_PAGE_BYTES_MAX)
 		err = pl_fault_set(f, PL_INVALID, "space=lz4 needs page_bytes of at most %u, not %" PRIu32,
 			LZ4_PAGE_BYTES_MAX, page_bytes);
 	if (!err)
 		err = spc_class_blocks(
-			"lz4", pl_conf_str(conf, "lz4.classes"), page_bytes / block_bytes, &derived[CLASS_BLOCKS], f);
+			"lz4", fine, pl_conf_str(conf, "lz4.classes"), page_bytes / block_bytes, &derived[CLASS_BLOCKS], f);
 	if (!err)
 		derived[ACCELERATION] = pl_conf_u64(conf, "lz4.acceleration");
 	return err;
@@ -77,7 +80,7 @@ static void lz4_encode(const uint64_t derived[8], uint32_t page_bytes, uint32_t 
 {
 	(void)gap;
 	uint32_t class_blocks = (uint32_t)derived[CLASS_BLOCKS];
-	uint32_t room = spc_class_room(class_blocks, page_bytes / block_bytes, block_bytes);
+	uint32_t room = spc_class_room(derived, class_blocks, page_bytes / block_bytes, block_bytes);
 	uint32_t payload = lz4_page_compress(derived[ACCELERATION], page_bytes, page, out, room, scratch);
 	if (payload)
 		spc_put_class(class_blocks, block_bytes, SPC_CODEC_LZ4, out, payload, img);

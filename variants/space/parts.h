@@ -17,16 +17,22 @@
 /* Values of the option `classes`; finest: a class for every block. */
 #define SPC_CLASSES_CHOICES ((const char *const[]){"2", "4", "8", "16", "finest", NULL})
 
-/* Pages are of whole blocks, 2 or more; less would be `raw` under another name. */
+/* Does the placement count images finer than in blocks? Then there are no classes: any size that saves a granule is one. */
+static inline bool spc_fine(const uint64_t derived[8], uint32_t block_bytes)
+{
+	return derived[SPC_GRANULE] && derived[SPC_GRANULE] < block_bytes;
+}
+
+/* Pages are of whole blocks, 2 or more; less would be `raw` under another name, unless images are counted finer. */
 static inline int PL_MUST_USE spc_check_geometry(
-	const char *name, uint32_t page_bytes, uint32_t block_bytes, struct pl_fault *f)
+	const char *name, bool fine, uint32_t page_bytes, uint32_t block_bytes, struct pl_fault *f)
 {
 	if (block_bytes < PL_PAGE_HEADER || page_bytes % block_bytes || page_bytes / block_bytes > SPC_BLOCKS_MAX)
 		return pl_fault_set(f, PL_INVALID,
 			"space=%s needs pages of 2 to %u whole blocks, but page_bytes is %" PRIu32
 			" and the block %" PRIu32 " bytes",
 			name, SPC_BLOCKS_MAX, page_bytes, block_bytes);
-	if (page_bytes < 2 * block_bytes)
+	if (page_bytes < 2 * block_bytes && !fine)
 		return pl_fault_set(f, PL_INVALID,
 			"space=%s needs page_bytes of at least two blocks (2 * %" PRIu32 "), not %" PRIu32
 			": a page of one block has no block to save and %s would degenerate to raw",
@@ -37,9 +43,9 @@ static inline int PL_MUST_USE spc_check_geometry(
 /* Blocks of a class as the option says. PL_INVALID if there would be classes of less than a block: they would be
  * those of fewer classes under another name. */
 static inline int PL_MUST_USE spc_class_blocks(
-	const char *name, const char *classes, uint32_t page_blocks, uint64_t *blocks, struct pl_fault *f)
+	const char *name, bool fine, const char *classes, uint32_t page_blocks, uint64_t *blocks, struct pl_fault *f)
 {
-	uint32_t n = strcmp(classes, "finest") == 0 ? page_blocks : (uint32_t)strtoul(classes, NULL, 10);
+	uint32_t n = fine || strcmp(classes, "finest") == 0 ? page_blocks : (uint32_t)strtoul(classes, NULL, 10);
 	if (n > page_blocks)
 		return pl_fault_set(f, PL_INVALID,
 			"space=%s: %s.classes=%s of a page of %" PRIu32
@@ -51,8 +57,11 @@ static inline int PL_MUST_USE spc_class_blocks(
 }
 
 /* Bytes behind the header in the largest class that is smaller than the page. */
-static inline uint32_t spc_class_room(uint32_t class_blocks, uint32_t page_blocks, uint32_t block_bytes)
+static inline uint32_t spc_class_room(
+	const uint64_t derived[8], uint32_t class_blocks, uint32_t page_blocks, uint32_t block_bytes)
 {
+	if (spc_fine(derived, block_bytes))
+		return page_blocks * block_bytes - (uint32_t)derived[SPC_GRANULE] - PL_PAGE_HEADER;
 	return (page_blocks - 1) / class_blocks * class_blocks * block_bytes - PL_PAGE_HEADER;
 }
 

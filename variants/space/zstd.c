@@ -55,10 +55,11 @@ static const struct pl_opt zstd_opts[] = {
 static int zstd_configure(
 	uint64_t derived[8], uint32_t page_bytes, uint32_t block_bytes, const struct pl_conf *conf, struct pl_fault *f)
 {
-	int err = spc_check_geometry("zstd", page_bytes, block_bytes, f);
+	bool fine = spc_fine(derived, block_bytes);
+	int err = spc_check_geometry("zstd", fine, page_bytes, block_bytes, f);
 	if (!err)
 		err = spc_class_blocks(
-			"zstd", pl_conf_str(conf, "zstd.classes"), page_bytes / block_bytes, &derived[CLASS_BLOCKS], f);
+			"zstd", fine, pl_conf_str(conf, "zstd.classes"), page_bytes / block_bytes, &derived[CLASS_BLOCKS], f);
 	if (!err)
 		derived[LEVEL] = pl_conf_u64(conf, "zstd.level");
 	return err;
@@ -117,7 +118,7 @@ static void zstd_encode(const uint64_t derived[8], uint32_t page_bytes, uint32_t
 {
 	(void)gap;
 	uint32_t class_blocks = (uint32_t)derived[CLASS_BLOCKS];
-	uint32_t room = spc_class_room(class_blocks, page_bytes / block_bytes, block_bytes);
+	uint32_t room = spc_class_room(derived, class_blocks, page_bytes / block_bytes, block_bytes);
 	uint32_t payload = compress(derived[LEVEL], page_bytes, page, out, room, scratch);
 	if (payload)
 		spc_put_class(class_blocks, block_bytes, SPC_CODEC_ZSTD, out, payload, img);
