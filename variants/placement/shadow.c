@@ -12,27 +12,33 @@
  * checkpoint are placed behind each other as long as the run goes on, up to group_blocks; then a run of at least
  * group_blocks is looked for, and only if there is none one that just fits. What lies side by side is one write.
  *
+ * pack = 1 (pack.h): images that are smaller so share blocks. The batch being gathered is the window of open blocks: an
+ * image goes where it fits best in it, else to a new block, and a batch written is closed. A block is dead when none of its
+ * images lives.
+ *
  * Invariants:
- *  1. Every block of the data region is in exactly one of: live (some page's newest loc covers it), dead (the last durable
- *     anchor may reach it), free. live + dead + free = data blocks; of the free ones, some are reserved.
+ *  1. Every block of the data region is in exactly one of: live (some page's newest loc covers some of it), dead (the last
+ *     durable anchor may reach it), free. live + dead + free = data blocks; of the free ones, some are reserved.
  *  2. whole_pages (of the free map) >= pages reserved. Placing takes at most one of it and consumes a reservation, so place
  *     never meets "full", however the free blocks are scattered: reserve refuses before.
  *  3. A map page's slot written is the one its present loc is not in.
- *  4. owner[b] = the page whose image begins at data block b; 0 everywhere else.
+ *  4. owner[b] = the page whose image begins in data block b, next[id] the next of these; 0 everywhere else.
+ *  5. units[b] = units of block b in live images; live_units is their sum.
  *
  * Fragmentation. An image is contiguous, so blocks can be free while no page's worth of them is in one piece. Raw images
  * are all of one length and leave no such holes. For others, when an anchor has freed all it can and there is still too
  * little, scattered blocks are gathered: regions with most of them are emptied, image by image, into holes elsewhere or
  * densely into a long run, and are whole after the next anchor. A region's worth of whole pages is kept for this
  * (region_pages) and URGENT_PAGES for deletes. Only if gathering gains nothing is an operation refused as "device full":
- * possible, for no bound is proved, and clean.
+ * possible, for no bound is proved, and clean. When packing, what is free inside of live blocks counts as scattered, too:
+ * gathering packs anew what still lives in them.
  * Measured (shadow_test with 12 turns: random updates of records of 100 to 2000 bytes, near half of them noise, 90 % of the blocks
  * live, devices of 16 and 32 MB): nothing was refused with any space policy, fit and group. Pages moved for each page
  * written: raw none; LZ4 none in best fit, 0.8 to 1.0 in next fit; holes 0.04 to 1.8 in best fit, 0.9 to 1.7 in next fit,
  * the more the larger the pages. Without gathering LZ4 in next fit and holes are refused.
  *
- * Cost: placing O(1) in best fit, a few words of a bitmap in next fit; one pass over a bitmap at an anchor. Memory: 20 bytes
- * for each data block. CPU time of the free map is not charged in simulated time.
+ * Cost: placing O(1) in best fit, a few words of a bitmap in next fit; one pass over a bitmap at an anchor. Memory: 21 bytes
+ * for each data block, 8 more while opening, packing 4 for each id. CPU time of the free map is not charged in simulated time.
  * Left out: reusing at once what was placed and released between two anchors; gathering ahead of need, or more than one
  * read of it in flight; placing by temperature. */
 #include "variants/placement/shadow_free.h"
@@ -63,6 +69,10 @@ static const struct pl_opt shadow_opts[] = {
 		.min = 100,
 		.max = 990,
 		.help = "greatest share of the data blocks that live pages may take"},
+	{.name = "pack",
+		.type = PL_OPT_BOOL,
+		.value = "0",
+		.help = "compressed images share blocks, packed at byte granularity"},
 	{.name = "trim", .type = PL_OPT_BOOL, .value = "1", .help = "tell the device which blocks an anchor freed"},
 	{0},
 };
@@ -75,18 +85,22 @@ static const struct pl_opt shadow_opts[] = {
 /* Images side by side on the device, and one write. */
 struct batch {
 	uint8_t *bytes;
-	uint8_t *tags; /* of each block */
+	uint8_t *tags; /* of each block: that of the first image in it */
 	uint32_t *frames; /* whose images these are */
 	uint64_t block;
 	uint32_t blocks, nframes;
 	bool in_flight;
 };
+#define FRAMES_A_BLOCK 8u /* packed images in one batch, for each of its blocks: more, and it is written */
 
 struct shadow {
 	struct shadow_free map; /* of the data region, from its block 0 */
-	uint64_t *dead; /* bit per data block; while opening: adopted */
-	uint32_t *owner;
-	uint64_t live_blocks, dead_blocks, map_live_blocks;
+	uint64_t *dead; /* bit per data block */
+	uint64_t *adopted; /* while opening: the units of each data block that are an image's */
+	uint32_t *owner, *next;
+	uint8_t *units;
+	uint64_t live_blocks, dead_blocks, map_live_blocks, live_units;
+	struct pack_account live; /* the images */
 	uint64_t map_start, map_slots; /* slots per half */
 	uint64_t reserved; /* pages */
 	uint32_t data_blocks;
@@ -95,10 +109,12 @@ struct shadow {
 	uint64_t limit_blocks; /* live ones, at most */
 	uint32_t region_pages, regions;
 	uint32_t *scattered; /* scratch: per region, blocks free but in no whole page */
+	uint32_t *gaps; /* scratch: per region, blocks that the units free inside of live blocks would make; packing only */
 	uint8_t *damaged; /* regions with an image that cannot be moved */
 	struct batch batch[BATCHES_MAX];
-	uint32_t batches, batch_blocks;
+	uint32_t batches, batch_blocks, batch_frames;
 	struct batch *filling;
+	struct pack_window window; /* of the batch being filled, when images are packed */
 	bool gathering; /* by_parent: what is placed goes where moved pages go, */
 	uint32_t behind; /* behind the last of them */
 };
@@ -110,6 +126,11 @@ static uint32_t least_blocks(const struct store *s)
 	return spc_least_blocks(s->choice.space, s->space_derived, s->page_blocks);
 }
 
+static uint64_t ids_for(const struct store *s, uint64_t blocks)
+{
+	return s->packs ? pack_ids(blocks, s->page_blocks) : blocks / least_blocks(s);
+}
+
 static uint64_t round_to_page(const struct store *s, uint64_t block)
 {
 	return pl_div_up(block, s->page_blocks) * s->page_blocks;
@@ -119,7 +140,7 @@ static int lay_out(struct store *s, struct shadow *w, struct pl_fault *f)
 {
 	struct layout *l = &s->layout;
 	uint64_t total = s->dev->caps.capacity_blocks, log = s->choice.durability->log_blocks(s);
-	uint64_t ids = total / least_blocks(s) + 1, maps = pl_div_up(ids, (s->page_bytes - PL_PAGE_HEADER) / 8);
+	uint64_t ids = ids_for(s, total) + 1, maps = pl_div_up(ids, (s->page_bytes - PL_PAGE_HEADER) / 8);
 	size_t base = 8 + (size_t)maps * 8;
 	size_t delta = 16 + base * 2 + (size_t)pl_max64(64, pl_min64(ids / 8, 32768)) * 16;
 	if (s->choice.addressing->greatest)
@@ -146,7 +167,7 @@ static int lay_out(struct store *s, struct shadow *w, struct pl_fault *f)
 		return pl_fault_set(f, PL_INVALID, "device too large: %" PRIu64 " blocks of data; at most %" PRIu32,
 			pages * s->page_blocks, SHADOW_NONE - 1);
 	l->data_blocks = pages * s->page_blocks;
-	s->max_ids = l->data_blocks / least_blocks(s);
+	s->max_ids = ids_for(s, l->data_blocks);
 	w->data_blocks = (uint32_t)l->data_blocks;
 	uint64_t keep = (uint64_t)(w->region_pages + URGENT_PAGES) * s->page_blocks;
 	w->limit_blocks =
@@ -157,17 +178,25 @@ static int lay_out(struct store *s, struct shadow *w, struct pl_fault *f)
 static int open_batches(const struct store *s, struct shadow *w)
 {
 	w->batch_blocks = w->group_blocks > s->page_blocks ? w->group_blocks : s->page_blocks;
+	w->batch_frames = w->batch_blocks * (s->packs ? FRAMES_A_BLOCK : 1);
 	uint64_t bytes = (uint64_t)w->batch_blocks * s->block_bytes;
+	if (s->packs && pack_open(&w->window, w->batch_blocks))
+		return PL_NOMEM;
 	w->batches = (uint32_t)pl_max64(BATCHES_MIN, pl_min64(BATCHES_MAX, BATCH_MEMORY / bytes));
 	for (uint32_t i = 0; i < w->batches; i++) {
 		struct batch *b = &w->batch[i];
 		b->bytes = aligned_alloc(4096, (bytes + 4095) & ~(uint64_t)4095);
 		b->tags = calloc(w->batch_blocks, 1);
-		b->frames = calloc(w->batch_blocks, sizeof *b->frames);
+		b->frames = calloc(w->batch_frames, sizeof *b->frames);
 		if (!b->bytes || !b->tags || !b->frames)
 			return PL_NOMEM;
 	}
 	return PL_OK;
+}
+
+static bool shadow_packs(const struct pl_conf *conf)
+{
+	return pl_conf_bool(conf, "shadow.pack");
 }
 
 static int shadow_open(struct store *s, struct pl_fault *f)
@@ -186,10 +215,14 @@ static int shadow_open(struct store *s, struct pl_fault *f)
 	w->regions = w->data_blocks / region;
 	uint32_t exact = (uint32_t)pl_max64(pl_max64(w->group_blocks, 4 * s->page_blocks), 64);
 	w->dead = calloc(w->data_blocks / 64 + 1, sizeof *w->dead);
+	w->adopted = calloc(w->data_blocks, sizeof *w->adopted);
 	w->owner = calloc(w->data_blocks, sizeof *w->owner);
+	w->next = calloc(s->packs ? s->max_ids + 1 : 1, sizeof *w->next);
+	w->units = calloc(w->data_blocks, 1);
+	w->gaps = calloc(w->regions + 1, sizeof *w->gaps);
 	w->scattered = calloc(w->regions + 1, sizeof *w->scattered);
 	w->damaged = calloc(w->regions + 1, 1);
-	if (!w->dead || !w->owner || !w->scattered || !w->damaged ||
+	if (!w->dead || !w->adopted || !w->owner || !w->next || !w->units || !w->gaps || !w->scattered || !w->damaged ||
 		shadow_free_open(&w->map, w->data_blocks, s->page_blocks, exact, region) || open_batches(s, w))
 		return pl_fault_set(f, PL_NOMEM, "no memory for a free map of %" PRIu32 " blocks", w->data_blocks);
 	return PL_OK;
@@ -206,11 +239,22 @@ static void shadow_close(struct store *s)
 		free(w->batch[i].frames);
 	}
 	shadow_free_close(&w->map);
+	pack_close(&w->window);
 	free(w->dead);
+	free(w->adopted);
 	free(w->owner);
+	free(w->next);
+	free(w->units);
+	free(w->gaps);
 	free(w->scattered);
 	free(w->damaged);
 	free(w);
+}
+
+static void end_of_opening(struct shadow *w)
+{
+	free(w->adopted);
+	w->adopted = NULL;
 }
 
 static int shadow_format(struct store *s, struct pl_ctx *x)
@@ -218,6 +262,7 @@ static int shadow_format(struct store *s, struct pl_ctx *x)
 	struct shadow *w = s->placement;
 	(void)x;
 	shadow_free_give(&w->map, 0, w->data_blocks);
+	end_of_opening(w);
 	return PL_OK;
 }
 
@@ -228,12 +273,69 @@ static uint64_t map_slot(const struct store *s, const struct shadow *w, uint64_t
 	return w->map_start + (half * w->map_slots + index) * s->page_blocks;
 }
 
-static bool adopt_blocks(struct shadow *w, uint64_t first, uint64_t n)
+/* The account of an image that begins in data block `at`: blocks live now, or dead. */
+static void own(const struct store *s, struct shadow *w, uint64_t id, uint32_t at, pl_loc loc)
 {
-	for (uint64_t b = first; b < first + n; b++) {
-		if (w->dead[b / 64] >> b % 64 & 1)
+	uint32_t offset = loc_offset(loc), rest = loc_units(loc);
+	if (s->packs)
+		pack_join(w->owner, w->next, at, (uint32_t)id);
+	else
+		w->owner[at] = (uint32_t)id;
+	w->live_units += rest;
+	pack_count(&w->live, rest, true);
+	for (uint32_t b = at; rest; b++, offset = 0) {
+		uint32_t n = rest < PAGE_UNITS - offset ? rest : PAGE_UNITS - offset;
+		assert(w->units[b] + n <= PAGE_UNITS);
+		if (!w->units[b]) {
+			w->live_blocks++;
+			if (w->dead[b / 64] >> b % 64 & 1) { /* its images died before it was written */
+				w->dead[b / 64] &= ~((uint64_t)1 << b % 64);
+				w->dead_blocks--;
+			}
+		}
+		w->units[b] = (uint8_t)(w->units[b] + n);
+		rest -= n;
+	}
+}
+
+static void disown(const struct store *s, struct shadow *w, uint64_t id, uint32_t at, pl_loc loc)
+{
+	uint32_t offset = loc_offset(loc), rest = loc_units(loc);
+	if (s->packs)
+		pack_drop(w->owner, w->next, at, (uint32_t)id);
+	else
+		w->owner[at] = 0;
+	assert(w->live_units >= rest);
+	w->live_units -= rest;
+	pack_count(&w->live, rest, false);
+	for (uint32_t b = at; rest; b++, offset = 0) {
+		uint32_t n = rest < PAGE_UNITS - offset ? rest : PAGE_UNITS - offset;
+		assert(w->units[b] >= n);
+		w->units[b] = (uint8_t)(w->units[b] - n);
+		rest -= n;
+		if (w->units[b])
+			continue;
+		w->live_blocks--;
+		if (kv_broken == KV_BREAK_RELEASE)
+			shadow_free_give(&w->map, b, 1);
+		else {
+			w->dead[b / 64] |= (uint64_t)1 << b % 64;
+			w->dead_blocks++;
+		}
+	}
+}
+
+/* Its units belong to no other image? Then they are its own. */
+static bool adopt_units(struct shadow *w, uint64_t block, pl_loc loc)
+{
+	uint32_t offset = loc_offset(loc), rest = loc_units(loc);
+	for (uint64_t b = block; rest; b++, offset = 0) {
+		uint32_t n = rest < PAGE_UNITS - offset ? rest : PAGE_UNITS - offset;
+		uint64_t mask = UINT64_MAX >> (PAGE_UNITS - n) << offset;
+		if (w->adopted[b] & mask)
 			return false;
-		w->dead[b / 64] |= (uint64_t)1 << b % 64;
+		w->adopted[b] |= mask;
+		rest -= n;
 	}
 	return true;
 }
@@ -242,7 +344,7 @@ static void shadow_adopt(struct store *s, uint64_t id, bool map, pl_loc loc)
 {
 	struct shadow *w = s->placement;
 	uint64_t block = loc_block(loc), n = loc_blocks(loc), start = s->layout.data_start;
-	bool image = n && !(loc_bitmap(loc) & ~(uint32_t)s->full_bitmap) && loc_codec(loc) != SPC_CODEC_NOT_A_LOC;
+	bool image = loc_possible(loc, s->full_bitmap, s->packs && !map);
 	if (map && image && (block == map_slot(s, w, id, 0) || block == map_slot(s, w, id, 1))) {
 		w->map_live_blocks += n;
 		return;
@@ -253,28 +355,27 @@ static void shadow_adopt(struct store *s, uint64_t id, bool map, pl_loc loc)
 			map ? "map page" : "page", id, block, map ? "this map page" : "data");
 		return;
 	}
-	if (!adopt_blocks(w, block - start, n)) {
+	if (!adopt_units(w, block - start, loc)) {
 		(void)store_fail(
 			s, "page %" PRIu64 ": its place, block %" PRIu64 ", is another page's, too", id, block);
 		return;
 	}
-	w->owner[block - start] = (uint32_t)id;
-	w->live_blocks += n;
+	own(s, w, id, (uint32_t)(block - start), loc);
 }
 
 static int shadow_recover(struct store *s, struct pl_ctx *x)
 {
 	struct shadow *w = s->placement;
-	uint32_t b = 0;
 	(void)s;
 	(void)x;
-	while (b < w->data_blocks) {
-		uint32_t from = shadow_bit_next(w->dead, b, w->data_blocks, false);
-		b = shadow_bit_next(w->dead, from, w->data_blocks, true);
+	for (uint32_t b = 0, from = 0; b <= w->data_blocks; b++) {
+		if (b < w->data_blocks && !w->units[b])
+			continue;
 		if (b > from)
 			shadow_free_give(&w->map, from, b - from);
+		from = b + 1;
 	}
-	memset(w->dead, 0, (w->data_blocks / 64 + 1) * sizeof *w->dead);
+	end_of_opening(w);
 	return PL_OK;
 }
 
@@ -305,6 +406,7 @@ static void shadow_flush(struct store *s, struct pl_ctx *x)
 	io->done = batch_written;
 	b->in_flight = true;
 	w->filling = NULL;
+	pack_reset(&w->window);
 	io_submit(s, x, io);
 }
 
@@ -320,28 +422,84 @@ static struct batch *take_batch(struct store *s, struct pl_ctx *x, struct shadow
 	return NULL;
 }
 
-static void write_image(struct store *s, struct pl_ctx *x, const struct plc_image *i, uint64_t block)
+/* A batch with room for n more blocks, from `block` on, and one more image: the one being filled, if block follows what it
+ * holds, else a new one. NULL: the store has failed. */
+static struct batch *batch_for(struct store *s, struct pl_ctx *x, uint64_t block, uint32_t n)
 {
 	struct shadow *w = s->placement;
-	uint32_t n = (uint32_t)__builtin_popcount(i->img.bitmap);
 	struct batch *b = w->filling;
-	if (b && (b->block + b->blocks != block || b->blocks + n > w->batch_blocks)) {
+	if (b && (b->block + b->blocks != block || b->blocks + n > w->batch_blocks || b->nframes == w->batch_frames)) {
 		shadow_flush(s, x);
 		b = NULL;
 	}
 	if (!b) {
 		b = take_batch(s, x, w);
 		if (!b)
-			return;
+			return NULL;
 		b->block = block;
 		b->blocks = b->nframes = 0;
 		w->filling = b;
 	}
+	return b;
+}
+
+static void note_frame(struct batch *b, uint32_t frame)
+{
+	if (frame != POOL_NONE)
+		b->frames[b->nframes++] = frame;
+}
+
+static void write_image(struct store *s, struct pl_ctx *x, const struct plc_image *i, uint64_t block)
+{
+	struct shadow *w = s->placement;
+	uint32_t n = (uint32_t)__builtin_popcount(i->img.bitmap);
+	struct batch *b = batch_for(s, x, block, n);
+	if (!b)
+		return;
 	memcpy(b->bytes + (size_t)b->blocks * s->block_bytes, i->bytes, (size_t)n * s->block_bytes);
 	memset(b->tags + b->blocks, (int)i->tag, n);
 	b->blocks += n;
-	if (i->frame != POOL_NONE)
-		b->frames[b->nframes++] = i->frame;
+	if (s->packs)
+		pack_whole(&w->window, n);
+	note_frame(b, i->frame);
+}
+
+/* Put a packed image into the batch being filled, which gets the n blocks from `block` on that it needs besides. Its loc. */
+static pl_loc write_packed(struct store *s, struct pl_ctx *x, const struct plc_image *i, uint64_t block, uint32_t n)
+{
+	struct shadow *w = s->placement;
+	uint32_t at, offset, unit = s->block_bytes / PAGE_UNITS;
+	if (n && w->filling && pack_new_blocks(&w->window, i->units) != n) /* its blocks are its alone */
+		shadow_flush(s, x);
+	struct batch *b = n ? batch_for(s, x, block, n) : w->filling;
+	if (!b)
+		return loc_pack(block, 0, i->units, i->img.codec, i->generation);
+	memset(b->bytes + (size_t)b->blocks * s->block_bytes, 0, (size_t)n * s->block_bytes);
+	memset(b->tags + b->blocks, (int)i->tag, n);
+	b->blocks += n;
+	pack_put(&w->window, i->units, &at, &offset);
+	assert(w->window.used == b->blocks);
+	memcpy(b->bytes + (size_t)at * s->block_bytes + offset * unit, i->bytes, (size_t)i->units * unit);
+	note_frame(b, i->frame);
+	return loc_pack(b->block + at, offset, i->units, i->img.codec, i->generation);
+}
+
+/* Blocks that a packed image needs beside those of the batch being filled. */
+static uint32_t new_blocks(const struct shadow *w, uint32_t units)
+{
+	const struct batch *b = w->filling;
+	uint32_t alone = (units + PAGE_UNITS - 1) / PAGE_UNITS;
+	if (!b || b->nframes == w->batch_frames || kv_broken == KV_BREAK_RELEASE) /* a block free at once is not shared */
+		return alone;
+	uint32_t n = pack_new_blocks(&w->window, units);
+	return b->blocks + n > w->batch_blocks ? alone : n;
+}
+
+/* Would n blocks from `block` on continue the batch being filled? */
+static bool continues(const struct shadow *w, uint64_t block, uint32_t n)
+{
+	const struct batch *b = w->filling;
+	return b && b->block + b->blocks == block && b->blocks + n <= w->batch_blocks;
 }
 
 /* --- placing and releasing ------------------------------------------------------------------------------------------ */
@@ -393,15 +551,31 @@ static uint32_t find_room(struct shadow *w, uint32_t n, bool *group)
 	}
 }
 
-/* An image takes its extent; the whole accounting of a placement but the reservation. */
-static pl_loc settle(struct store *s, struct pl_ctx *x, struct shadow *w, const struct plc_image *i, uint32_t at)
+/* Blocks that an image needs, beside those of the batch being filled. */
+static uint32_t needs(const struct shadow *w, const struct plc_image *i)
 {
-	uint32_t n = (uint32_t)__builtin_popcount(i->img.bitmap);
-	shadow_free_take(&w->map, at, n);
-	w->owner[at] = (uint32_t)i->id.v;
-	w->live_blocks += n;
-	write_image(s, x, i, s->layout.data_start + at);
-	return loc_make(s->layout.data_start + at, i->img.bitmap, i->img.codec, i->generation);
+	return i->units ? new_blocks(w, i->units) : (uint32_t)__builtin_popcount(i->img.bitmap);
+}
+
+/* An image takes the n blocks at `at` that it needs; the whole accounting of a placement but the reservation. Its old image
+ * leaves the list of its block first. */
+static pl_loc settle(
+	struct store *s, struct pl_ctx *x, struct shadow *w, const struct plc_image *i, uint32_t at, uint32_t n)
+{
+	uint64_t start = s->layout.data_start;
+	pl_loc loc, old = s->packs ? store_loc(s, i->id.v) : (pl_loc){0};
+	if (n)
+		shadow_free_take(&w->map, at, n);
+	if (i->units)
+		loc = write_packed(s, x, i, start + at, n);
+	else {
+		write_image(s, x, i, start + at);
+		loc = loc_make(start + at, i->img.bitmap, i->img.codec, i->generation);
+	}
+	if (old.v)
+		pack_drop(w->owner, w->next, loc_block(old) - start, (uint32_t)i->id.v);
+	own(s, w, i->id.v, (uint32_t)(loc_block(loc) - start), loc);
+	return loc;
 }
 
 static pl_loc place_map(struct store *s, struct pl_ctx *x, struct shadow *w, const struct plc_image *i)
@@ -421,14 +595,19 @@ static pl_loc shadow_place(struct store *s, struct pl_ctx *x, const struct plc_i
 		return place_map(s, x, w, i);
 	assert(w->reserved && w->reserved <= w->map.whole_pages);
 	w->reserved--;
+	uint32_t n = needs(w, i), alone = i->units ? (i->units + PAGE_UNITS - 1) / PAGE_UNITS : n;
+	if (!n)
+		return settle(s, x, w, i, 0, 0);
 	bool group;
-	uint32_t n = (uint32_t)__builtin_popcount(i->img.bitmap), at = find_room(w, n, &group);
+	uint32_t at = find_room(w, n, &group);
+	if (n < alone && !continues(w, s->layout.data_start + at, n)) /* sharing the last block was not to be */
+		at = find_room(w, n = alone, &group);
 	assert(at != SHADOW_NONE);
 	if (group)
 		w->group_left = w->group_blocks;
 	w->group_left = w->group_left > n ? w->group_left - n : 0;
 	w->cursor = at + n;
-	return settle(s, x, w, i, at);
+	return settle(s, x, w, i, at, n);
 }
 
 static struct plc_where shadow_where(const struct store *s, uint64_t id, pl_loc loc)
@@ -442,24 +621,13 @@ static void shadow_release(struct store *s, uint64_t id, pl_loc loc)
 {
 	struct shadow *w = s->placement;
 	uint32_t n = loc_blocks(loc);
-	(void)id;
 	if (loc_block(loc) <
 		s->layout.data_start) { /* a map page's slot: its own again, for the anchor after the next */
 		assert(w->map_live_blocks >= n);
 		w->map_live_blocks -= n;
 		return;
 	}
-	uint32_t at = (uint32_t)(loc_block(loc) - s->layout.data_start);
-	assert(w->live_blocks >= n);
-	w->owner[at] = 0;
-	w->live_blocks -= n;
-	if (kv_broken == KV_BREAK_RELEASE) {
-		shadow_free_give(&w->map, at, n);
-		return;
-	}
-	for (uint32_t b = at; b < at + n; b++)
-		w->dead[b / 64] |= (uint64_t)1 << b % 64;
-	w->dead_blocks += n;
+	disown(s, w, id, (uint32_t)(loc_block(loc) - s->layout.data_start), loc);
 }
 
 /* What only older anchors reach becomes free, runs of neighbours at once. */
@@ -486,7 +654,7 @@ static void shadow_anchored(struct store *s, struct pl_ctx *x)
 static bool below_limit(const struct store *s, const struct shadow *w, uint64_t pages, bool urgent)
 {
 	uint64_t limit = w->limit_blocks + (urgent ? URGENT_PAGES * s->page_blocks : 0);
-	return w->live_blocks + (w->reserved + pages) * s->page_blocks <= limit;
+	return pack_takes(&w->live) + (w->reserved + pages) * s->page_blocks <= limit;
 }
 
 static uint64_t needed(const struct shadow *w, uint64_t pages, bool urgent)
@@ -536,38 +704,56 @@ static struct region_free region_free(const struct shadow *w, uint32_t region)
 	return f;
 }
 
+/* Blocks that what is free inside of a region's live blocks would make. */
+static uint32_t region_gaps(const struct shadow *w, uint32_t region)
+{
+	uint32_t free_units = 0, begin = region * w->map.region_blocks;
+	for (uint32_t b = begin; b < begin + w->map.region_blocks; b++)
+		free_units += w->units[b] ? PAGE_UNITS - w->units[b] : 0;
+	return free_units / PAGE_UNITS;
+}
+
 /* The region not yet chosen with the most scattered blocks, at least a page of them; the first of equals. */
 static uint32_t worst_region(const struct store *s, const struct shadow *w)
 {
 	uint32_t worst = SHADOW_NONE, most = s->page_blocks - 1;
 	for (uint32_t r = 0; r < w->regions; r++)
-		if (!w->map.avoid[r] && !w->damaged[r] && w->scattered[r] > most) {
+		if (!w->map.avoid[r] && !w->damaged[r] && w->scattered[r] + w->gaps[r] > most) {
 			worst = r;
-			most = w->scattered[r];
+			most = w->scattered[r] + w->gaps[r];
 		}
 	return worst;
 }
 
-/* Read the image of a page and put it to `at`. */
-static bool move(struct store *s, struct pl_ctx *x, struct shadow *w, uint64_t id, pl_loc old, uint32_t at)
+/* Read the image of a page: PL_DAMAGED if what is there is not what its loc says. */
+static int fetch(struct store *s, struct pl_ctx *x, uint64_t id, pl_loc old, struct plc_image *i)
 {
-	struct plc_image i = {.id = {id},
-		.frame = POOL_NONE,
-		.tag = DEV_TAG_CLEAN,
-		.cleaning = true,
-		.generation = loc_generation(old),
-		.bytes = s->image};
+	*i = (struct plc_image){.id = {id}, .frame = POOL_NONE, .tag = DEV_TAG_CLEAN, .cleaning = true};
 	int err = io_read(s, x, DEV_TAG_CLEAN, loc_block(old), loc_blocks(old), s->image);
-	if (!err)
-		err = image_verify(s, s->image, (size_t)loc_blocks(old) * s->block_bytes, false, id, &i.img, &s->fault);
-	if (err || s->failed || i.img.bitmap != loc_bitmap(old))
-		return false;
-	store_set_loc(s, id, settle(s, x, w, &i, at));
+	return err ? err : s->failed ? PL_FAILED : image_fetched(s, s->image, id, old, i, &s->fault);
+}
+
+/* Put an image just read to the n blocks at `at` that it needs. */
+static void move(struct store *s, struct pl_ctx *x, struct shadow *w, const struct plc_image *i, pl_loc old, uint32_t at,
+	uint32_t n)
+{
+	uint64_t id = i->id.v;
+	store_set_loc(s, id, settle(s, x, w, i, at, n));
 	s->choice.addressing->changed(s, id, ADR_MOVED);
 	shadow_release(s, id, old);
 	s->stats.moved_pages++;
-	s->stats.moved_bytes += (uint64_t)loc_blocks(old) * s->block_bytes;
-	return true;
+	s->stats.moved_bytes += loc_bytes(old, s->block_bytes);
+}
+
+/* Room for n blocks of an image moved: a hole elsewhere, else where it lies dense if a whole page may be broken. */
+static uint32_t gather_room(struct shadow *w, uint32_t n, bool whole, uint32_t *behind)
+{
+	uint32_t at = shadow_free_hole(&w->map, n);
+	if (at == SHADOW_NONE && whole) {
+		at = dense_room(w, *behind, n);
+		*behind = at + n;
+	}
+	return at;
 }
 
 /* Move what begins in a region into holes elsewhere; whole pages are broken for it only as long as the region gives more.
@@ -578,29 +764,37 @@ static bool empty_region(struct store *s, struct pl_ctx *x, struct shadow *w, ui
 	uint64_t gain = w->region_pages - region_free(w, region).pages, whole = w->map.whole_pages;
 	shadow_flush(s, x); /* an earlier region's images may have come here */
 	io_drain(s, x);
-	for (uint32_t b = begin; b < begin + w->map.region_blocks && !s->failed; b++) {
-		uint64_t id = w->owner[b];
-		if (!id)
-			continue;
-		pl_loc old = store_loc(s, id);
-		uint32_t at = shadow_free_hole(&w->map, loc_blocks(old));
-		if (at == SHADOW_NONE && whole - w->map.whole_pages + 1 < gain && w->map.whole_pages > w->reserved) {
-			at = dense_room(w, *behind, loc_blocks(old));
-			*behind = at + loc_blocks(old);
+	for (uint32_t b = begin, next; b < begin + w->map.region_blocks && !s->failed; b++)
+		for (uint32_t id = w->owner[b]; id && !s->failed; id = next) {
+			struct plc_image i;
+			pl_loc old = store_loc(s, id);
+			next = s->packs ? w->next[id] : 0;
+			/* a packed image that finds no block to share takes as many as it touched */
+			uint32_t n = s->packs && loc_packed(old) ? new_blocks(w, loc_units(old)) : loc_blocks(old);
+			uint32_t at = 0;
+			if (n) {
+				n = loc_blocks(old);
+				at = gather_room(w, n,
+					whole - w->map.whole_pages + 1 < gain && w->map.whole_pages > w->reserved,
+					behind);
+			}
+			if (at == SHADOW_NONE)
+				return false;
+			if (fetch(s, x, id, old, &i))
+				w->damaged[region] = 1; /* what is damaged stays where it is, for check to name */
+			else
+				move(s, x, w, &i, old, at, n);
 		}
-		if (at == SHADOW_NONE)
-			return false;
-		if (!move(s, x, w, id, old, at))
-			w->damaged[region] = 1; /* what is damaged stays where it is, for check to name */
-	}
 	return !w->damaged[region];
 }
 
 /* Empty regions until `want` pages will be whole after the next anchor. No page is dirty and nothing is dead. */
 static void gather_scattered(struct store *s, struct pl_ctx *x, struct shadow *w, uint64_t want)
 {
-	for (uint32_t r = 0; r < w->regions; r++)
+	for (uint32_t r = 0; r < w->regions; r++) {
 		w->scattered[r] = region_free(w, r).scattered;
+		w->gaps[r] = s->packs ? region_gaps(w, r) : 0;
+	}
 	uint64_t coming = w->map.whole_pages;
 	uint32_t behind = SHADOW_NONE;
 	while (coming < want && w->map.whole_pages > w->reserved && !s->failed) {
@@ -614,7 +808,7 @@ static void gather_scattered(struct store *s, struct pl_ctx *x, struct shadow *w
 		if (emptied)
 			coming += (w->dead_blocks - dead + w->scattered[r]) / s->page_blocks;
 		else /* it may hold the room that others need */
-			w->scattered[r] = w->map.avoid[r] = 0;
+			w->scattered[r] = w->gaps[r] = w->map.avoid[r] = 0;
 	}
 	memset(w->map.avoid, 0, w->regions);
 }
@@ -718,12 +912,14 @@ static void shadow_report(const struct store *s, struct plc_report *r)
 	r->dead_blocks = w->dead_blocks;
 	r->reserved_blocks = keep + slots - w->map_live_blocks;
 	r->free_blocks = w->map.free_blocks - keep;
+	r->gap_bytes = (w->live_blocks * PAGE_UNITS - w->live_units) * (s->block_bytes / PAGE_UNITS);
 }
 
 const struct plc_ops plc_shadow = {
 	.name = "shadow",
 	.summary = "into any free extent, never onto what the last anchor reaches",
 	.opts = shadow_opts,
+	.packs = shadow_packs,
 	.open = shadow_open,
 	.close = shadow_close,
 	.format = shadow_format,
