@@ -1,5 +1,7 @@
 #include "harness/model.h"
 
+#include "engine/store/store.h"
+
 #include "variants/registry.h"
 
 #include <assert.h>
@@ -486,7 +488,8 @@ static bool available(const struct kv_choice *c)
 bool model_product(size_t *i, struct kv_choice *out)
 {
 	for (; reg_product(*i, out); (*i)++)
-		if (!kv_refusal(out) && !repeats(out) && available(out))
+		if (!kv_refusal(out) && !repeats(out) && available(out) &&
+			(!model_packed_page_bytes() || model_can_pack(out)))
 			return true;
 	return false;
 }
@@ -508,6 +511,28 @@ static void set(struct pl_conf *conf, const char *key, const char *value)
 		(void)fprintf(stderr, "model: %s\n", f.text);
 		abort();
 	}
+}
+
+uint32_t model_packed_page_bytes(void)
+{
+	return (uint32_t)model_env("PACKED", 0);
+}
+
+bool model_can_pack(const struct kv_choice *c)
+{
+	return c->placement->packs && c->addressing->map_pages && c->space->codec != SPC_CODEC_RAW;
+}
+
+static void pack(struct model_lab *l, const struct kv_choice *c, uint32_t page_bytes)
+{
+	char key[64], bytes[16];
+	(void)snprintf(bytes, sizeof bytes, "%" PRIu32, page_bytes);
+	set(&l->conf, "page_bytes", bytes);
+	l->form.page_bytes = page_bytes;
+	if (!c || !model_can_pack(c))
+		return;
+	(void)snprintf(key, sizeof key, "%s.pack", c->placement->name);
+	set(&l->conf, key, "1");
 }
 
 void model_lab_init(struct model_lab *l, const struct kv_choice *c, bool int_keys)
@@ -534,7 +559,8 @@ void model_lab_init(struct model_lab *l, const struct kv_choice *c, bool int_key
 	for (size_t i = 0; i < PL_COUNT(small); i++)
 		set(&l->conf, small[i].key, small[i].value);
 	set(&l->conf, "int_keys", int_keys ? "1" : "0");
-	(void)c;
+	if (model_packed_page_bytes())
+		pack(l, c, model_packed_page_bytes());
 }
 
 void model_lab_set(struct model_lab *l, const char *key, const char *value)

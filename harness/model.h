@@ -155,6 +155,10 @@ struct model_lab {
 void model_lab_init(struct model_lab *l, const struct kv_choice *c, bool int_keys);
 void model_lab_set(struct model_lab *l, const char *key, const char *value);
 void model_lab_free(struct model_lab *l);
+/* PAGELAB_PACKED=4096 or more: the same tests for products that can pack images (placement option `pack`) and gain by it,
+ * with pages of so many bytes. 0: not so. */
+uint32_t model_packed_page_bytes(void);
+bool model_can_pack(const struct kv_choice *c);
 int model_lab_device(const struct model_lab *l, const struct kv_choice *c, uint64_t seed, const char *path,
 	struct dev **out, struct pl_fault *f) PL_MUST_USE;
 

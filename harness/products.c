@@ -48,7 +48,7 @@ bool products_whole(void)
 {
 	uint64_t of;
 	(void)shard(&of);
-	return of == 1 && !name_wanted();
+	return of == 1 && !name_wanted() && !model_packed_page_bytes();
 }
 
 /* Which choice a product has on each axis; one that does not apply is a value of its own. */

@@ -8,6 +8,7 @@
  *   PAGELAB_SHARD=I/N   only part I of N (0 <= I < N), the same in every build; each product is in exactly one
  *   PAGELAB_SAMPLE=1    only the sample; 0: all, also under sanitizers
  *   PAGELAB_SEED        chooses the sample
+ *   PAGELAB_PACKED      see model.h
  *   PAGELAB_PRODUCT     only products whose name contains this text, sampled or not */
 #ifndef PL_HARNESS_PRODUCTS_H
 #define PL_HARNESS_PRODUCTS_H
