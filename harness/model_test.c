@@ -205,18 +205,18 @@ static bool whole(struct trial *t)
 	return err ? wrong(t, "kv_check: %s: %s", pl_err_name(err), f.text) : true;
 }
 
-/* Blocks of all images that the addressing names, counted anew. */
-static uint64_t named_blocks(const struct store *s)
+/* Bytes of all images that the addressing names, counted anew. */
+static uint64_t named_bytes(const struct store *s)
 {
 	const struct adr_ops *adr = s->choice.addressing;
-	uint64_t blocks = 0, maps = adr->map_pages && adr->map_loc ? adr->map_pages(s) : 0;
+	uint64_t bytes = 0, maps = adr->map_pages && adr->map_loc ? adr->map_pages(s) : 0;
 	for (uint64_t b = 0; adr->by_parent && b < s->layout.data_blocks; b++) /* pages may have no id */
-		blocks += adr->extent(s, s->layout.data_start + b);
+		bytes += (uint64_t)adr->extent(s, s->layout.data_start + b) * s->block_bytes;
 	for (uint64_t id = 1; id <= s->max_ids && !adr->by_parent; id++)
-		blocks += s->directory[id] ? loc_blocks(store_loc(s, id)) : 0;
+		bytes += s->directory[id] ? loc_bytes(store_loc(s, id), s->block_bytes) : 0;
 	for (uint64_t i = 0; i < maps; i++)
-		blocks += loc_blocks(adr->map_loc(s, i));
-	return blocks;
+		bytes += loc_bytes(adr->map_loc(s, i), s->block_bytes);
+	return bytes;
 }
 
 /* After every operation: no block is lost, none is counted twice, no account is below zero (which the sum would not
@@ -237,10 +237,10 @@ static bool conserved(struct trial *t)
 	if (!whole || (t->capacity_bytes && t->capacity_bytes != whole))
 		return wrong(t, "the capacity was %" PRIu64 " bytes and is %" PRIu64, t->capacity_bytes, whole);
 	t->capacity_bytes = whole;
-	if (store->choice.placement->in_place || named_blocks(store) * store->block_bytes == s.live_bytes)
+	if (store->choice.placement->in_place || named_bytes(store) == s.live_bytes)
 		return true;
 	return wrong(t, "live %" PRIu64 " bytes, but pages and map name %" PRIu64, s.live_bytes,
-		named_blocks(store) * store->block_bytes);
+		named_bytes(store));
 }
 
 static bool accounts(struct trial *t)

@@ -66,6 +66,7 @@ struct plc_ops {
 
 	pl_loc (*place)(struct store *s, struct pl_ctx *x, const struct plc_image *i);
 	void (*flush)(struct store *s, struct pl_ctx *x);
+	void (*before_read)(struct store *s, struct pl_ctx *x, pl_loc loc); /* NULL: nothing to do */
 	struct plc_where (*where)(const struct store *s, uint64_t id, pl_loc loc);
 	void (*release)(struct store *s, uint64_t id, pl_loc loc);
 
@@ -88,6 +89,8 @@ struct plc_ops {
  * make_room   blocking: clean and checkpoint until reserve can succeed; PL_FULL if that is impossible.
  * place       gives the image an extent and starts (or gathers) its write; returns the loc.
  * flush       pushes gathered writes to the device (their completion is seen by io_drain).
+ * before_read the page there is about to be read: what is gathered of its blocks goes to the device first. (Images of
+ *             frames need no such care, for their frames stay until they are written; copies by cleaning do.)
  * where       how to read a loc back.
  * release     the extent of this loc is no longer the newest of its page.
  * checkpoint  after all pages of the epoch are placed, before the first sync: what the anchor has to name.

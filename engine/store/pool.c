@@ -197,7 +197,7 @@ static void loaded(struct store *s, struct pl_ctx *x, struct io *io)
 		(void)pl_fault_set(&fault, err, "page %" PRIu64 ": read of block %" PRIu64 " failed: %s", id,
 			io->r.block, pl_err_text(err));
 	else if (id) /* else the page was freed meanwhile */
-		err = image_open(s, x, frame_page(s, i), id, f->loc, home, &fault);
+		err = image_open(s, x, frame_page(s, i), id, io->loc, home, &fault);
 	struct kv_op *w = f->waiters;
 	f->waiters = NULL;
 	f->state = FRAME_VALID;
@@ -229,6 +229,8 @@ static void loaded(struct store *s, struct pl_ctx *x, struct io *io)
 static uint32_t load(struct store *s, struct pl_ctx *x, uint64_t id)
 {
 	struct pool *p = &s->pool;
+	if (s->choice.placement->before_read)
+		s->choice.placement->before_read(s, x, (pl_loc){s->directory[id]});
 	uint32_t i = pop_free(p);
 	struct frame *f = &p->frame[i];
 	f->id = id;
@@ -243,6 +245,7 @@ static uint32_t load(struct store *s, struct pl_ctx *x, uint64_t id)
 	io->r.blocks = w.blocks;
 	io->r.buf = frame_page(s, i);
 	io->arg = i;
+	io->loc = f->loc;
 	io->owner = w.home ? s : NULL;
 	io->done = loaded;
 	s->stats.page_reads++;

@@ -34,6 +34,7 @@ struct io {
 	void (*done)(struct store *s, struct pl_ctx *x, struct io *io); /* may be NULL */
 	uint64_t arg; /* the owner's */
 	void *owner;
+	pl_loc loc; /* reads of a page: what is being read. Cleaning may move the page meanwhile */
 	struct io *next;
 };
 

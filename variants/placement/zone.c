@@ -66,6 +66,10 @@ static const struct pl_opt zone_opts[] = {
 		.type = PL_OPT_BOOL,
 		.value = "1",
 		.help = "tell a conventional device when a zone becomes free"},
+	{.name = "pack",
+		.type = PL_OPT_BOOL,
+		.value = "0",
+		.help = "compressed images share blocks, packed at byte granularity"},
 	{.name = "streams",
 		.type = PL_OPT_ENUM,
 		.value = "one",
@@ -199,7 +203,7 @@ static int lay_out_conventional(struct store *s, struct zones *z, struct pl_faul
 {
 	struct layout *l = &s->layout;
 	uint64_t total = s->dev->caps.capacity_blocks, log = s->choice.durability->log_blocks(s);
-	uint64_t ids = total; /* at most one page a block */
+	uint64_t ids = s->packs ? pack_ids(total, s->page_blocks) : total; /* at most one page a block */
 	size_t base = 8 + (size_t)pl_div_up(ids, (s->page_bytes - PL_PAGE_HEADER) / 8) * 8;
 	size_t delta = 16 + base * 2 + (size_t)pl_max64(64, pl_min64(ids / 8, 32768)) * 16;
 	if (s->choice.addressing->greatest)
@@ -221,6 +225,11 @@ static int lay_out_conventional(struct store *s, struct zones *z, struct pl_faul
 	return PL_OK;
 }
 
+static bool zone_packs(const struct pl_conf *conf)
+{
+	return pl_conf_bool(conf, "zone.pack");
+}
+
 static int zone_open(struct store *s, struct pl_fault *f)
 {
 	struct zones *z = calloc(1, sizeof *z);
@@ -240,7 +249,8 @@ static int zone_open(struct store *s, struct pl_fault *f)
 			z->capacity, s->page_blocks);
 	/* ids for the smallest images */
 	uint64_t least = spc_least_blocks(s->choice.space, s->space_derived, s->page_blocks);
-	s->max_ids = pl_min64(z->n * z->capacity / least, PLC_UNKNOWN_ID - 1);
+	uint64_t ids = s->packs ? pack_ids(z->n * z->capacity, s->page_blocks) : z->n * z->capacity / least;
+	s->max_ids = pl_min64(ids, PLC_UNKNOWN_ID - 1);
 	uint64_t maps = 2 * pl_div_up(s->max_ids, (s->page_bytes - PL_PAGE_HEADER) / 8) * s->page_blocks;
 	uint32_t spare = (uint32_t)zone_spare(s, z), least_zones = spare + zone_partly(z) + 4 * z->group;
 	if (z->n < least_zones ||
@@ -257,11 +267,13 @@ static int zone_open(struct store *s, struct pl_fault *f)
 	z->done = calloc(z->n, 1);
 	z->state = calloc(z->n, 1);
 	z->owner = calloc(z->n * z->stride, sizeof *z->owner);
+	z->next = calloc(s->packs ? s->max_ids + 1 : 1, sizeof *z->next);
+	z->live_in = calloc(z->n, sizeof *z->live_in);
 	z->scratch = calloc(z->n, sizeof *z->scratch);
 	z->buffer = aligned_alloc(4096, (size_t)ZONE_READ_BATCH * ((s->page_bytes + 4095u) & ~4095u));
 	uint32_t buffer =
 		(uint32_t)pl_min64(pl_conf_u64(s->conf, "zone.write_bytes") / s->block_bytes, z->capacity / 2);
-	bool memory = z->zone && z->deaths && z->groups && z->drained && z->done && z->state && z->owner &&
+	bool memory = z->zone && z->deaths && z->groups && z->drained && z->done && z->state && z->owner && z->next && z->live_in &&
 		      z->scratch && z->buffer;
 	for (uint32_t k = 0; memory && k < z->streams; k++) {
 		memory = !gather_open(&z->stream[k].gather, s, buffer);
@@ -290,6 +302,8 @@ static void zone_close(struct store *s)
 	free(z->done);
 	free(z->state);
 	free(z->owner);
+	free(z->next);
+	free(z->live_in);
 	free(z->scratch);
 	free(z->buffer);
 	free(z);
@@ -313,17 +327,19 @@ static void zone_adopt(struct store *s, uint64_t id, bool map, pl_loc loc)
 {
 	struct zones *z = s->placement;
 	uint64_t block = loc_block(loc), n = loc_blocks(loc);
-	if (!n || loc_bitmap(loc) & ~(uint32_t)s->full_bitmap || loc_codec(loc) == SPC_CODEC_NOT_A_LOC ||
-		block < s->layout.data_start || zone_of(s, z, block) >= z->n ||
+	if (!loc_possible(loc, s->full_bitmap, s->packs && !map) || block < s->layout.data_start || zone_of(s, z, block) >= z->n ||
 		block + n > zone_start(s, z, zone_of(s, z, block)) + z->capacity) {
 		(void)store_fail(s,
 			"%s %" PRIu64 ": its place, block %" PRIu64 ", is not inside a data zone, or no image looks so",
 			map ? "map page" : "page", id, block);
 		return;
 	}
-	z->owner[block - s->layout.data_start] = map ? ZONE_MAP_OWNER | (uint32_t)id : (uint32_t)id;
-	z->zone[zone_of(s, z, block)].live_blocks += n;
-	z->live_blocks += n;
+	if (s->packs && z->owner[block - s->layout.data_start] & ZONE_MAP_OWNER) { /* map pages share no block */
+		(void)store_fail(
+			s, "page %" PRIu64 ": its place, block %" PRIu64 ", is a map page's, too", id, block);
+		return;
+	}
+	zone_own(s, z, map ? ZONE_MAP_OWNER | (uint32_t)id : (uint32_t)id, loc);
 }
 
 /* State of a zone from what the anchor reaches and what the device says; *next: its first writable block. */
@@ -331,16 +347,18 @@ static int recover_zone(struct store *s, struct pl_ctx *x, struct zones *z, uint
 {
 	uint64_t start = zone_start(s, z, i), live_end = start;
 	for (uint64_t b = 0; b < z->capacity; b++) {
-		uint32_t o = z->owner[start - s->layout.data_start + b];
-		if (!o)
-			continue;
 		if (store_by_parent(s)) {
-			live_end = start + b + s->choice.addressing->extent(s, start + b);
+			if (z->owner[start - s->layout.data_start + b])
+				live_end = start + b + s->choice.addressing->extent(s, start + b);
 			continue;
 		}
-		pl_loc loc = o & ZONE_MAP_OWNER ? s->choice.addressing->map_loc(s, o & ~ZONE_MAP_OWNER)
-						: (pl_loc){s->directory[o]};
-		live_end = start + b + loc_blocks(loc);
+		for (uint32_t o = z->owner[start - s->layout.data_start + b], behind; o; o = behind) {
+			bool map = o & ZONE_MAP_OWNER;
+			pl_loc loc = map ? s->choice.addressing->map_loc(s, o & ~ZONE_MAP_OWNER)
+					 : (pl_loc){s->directory[o]};
+			behind = s->packs && !map ? z->next[o] : 0;
+			live_end = pl_max64(live_end, start + b + loc_blocks(loc));
+		}
 	}
 	struct dev_zone d = {.write_pointer = start + z->capacity};
 	if (s->dev->caps.sequential) {
@@ -437,11 +455,27 @@ static pl_loc zone_place(struct store *s, struct pl_ctx *x, const struct plc_ima
 	return zone_append(s, x, z, t, i, map ? ZONE_MAP_OWNER | (uint32_t)i->id.v : (uint32_t)i->id.v);
 }
 
+static void flush_streams(struct store *s, struct pl_ctx *x, struct zones *z, uint32_t n)
+{
+	for (uint32_t k = 0; k < n; k++)
+		gather_flush(s, x, &z->stream[k].gather);
+}
+
+/* Survivors that are packed go on filling their blocks until the anchor, or until one of them is read. */
 static void zone_flush(struct store *s, struct pl_ctx *x)
 {
 	struct zones *z = s->placement;
-	for (uint32_t k = 0; k < z->streams; k++)
-		gather_flush(s, x, &z->stream[k].gather);
+	flush_streams(s, x, z, s->packs ? z->users : z->streams);
+}
+
+static void zone_before_read(struct store *s, struct pl_ctx *x, pl_loc loc)
+{
+	struct zones *z = s->placement;
+	for (uint32_t k = 0; s->packs && k < z->streams; k++) {
+		struct gather *g = &z->stream[k].gather;
+		if (loc_block(loc) >= g->filled_from && loc_block(loc) < g->filled_from + g->used_blocks)
+			gather_flush(s, x, g);
+	}
 }
 
 static struct plc_where zone_where(const struct store *s, uint64_t id, pl_loc loc)
@@ -461,14 +495,16 @@ static void zone_anchored(struct store *s, struct pl_ctx *x)
 
 static void zone_checkpoint(struct store *s, struct pl_ctx *x, struct anchor *a)
 {
+	struct zones *z = s->placement;
 	(void)a;
-	zone_flush(s, x);
+	flush_streams(s, x, z, z->streams);
 }
 
 const struct plc_ops plc_zone = {
 	.name = "zone",
 	.summary = "append to zones, cleaned later",
 	.opts = zone_opts,
+	.packs = zone_packs,
 	.changeable = zone_changeable,
 	.appends = true,
 	.open = zone_open,
@@ -481,6 +517,7 @@ const struct plc_ops plc_zone = {
 	.make_room = zone_make_room,
 	.place = zone_place,
 	.flush = zone_flush,
+	.before_read = zone_before_read,
 	.where = zone_where,
 	.release = zone_release,
 	.checkpoint = zone_checkpoint,

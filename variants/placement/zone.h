@@ -45,6 +45,8 @@ struct zone_move { /* a live image being read by cleaning */
 	uint32_t owner; /* 0: none */
 	int status; /* PL_AGAIN: not here yet */
 	pl_loc loc;
+	bool checked; /* it is here, and image says what it is */
+	struct plc_image image;
 };
 
 struct zone_cleaner {
@@ -53,7 +55,7 @@ struct zone_cleaner {
 	uint32_t waiting; /* moves */
 	uint64_t live_blocks, dead_blocks; /* of the victim, when it was chosen: what a block of room costs */
 	uint64_t consumed; /* z->consumed up to which was paid */
-	uint64_t paid_blocks; /* may be moved now */
+	uint64_t paid_units; /* may be moved now */
 	uint32_t gathered; /* bit a stream: copies may be in its buffer */
 	struct zone_move move[ZONE_READ_BATCH];
 };
@@ -65,13 +67,15 @@ struct zones {
 	uint8_t *state;
 	uint8_t *drained; /* emptied since the anchor, but for dirty pages */
 	uint8_t *done; /* per group: the next anchor frees it */
-	uint32_t *owner; /* page id (or ZONE_MAP_OWNER | index) whose image begins at this data block; 0: none */
+	uint32_t *owner; /* page id (or ZONE_MAP_OWNER | index) whose image begins in this data block; 0: none */
+	uint32_t *next; /* by page id: the next page whose image begins in the same block; images packed only */
 	uint64_t n, stride, capacity;
 	uint32_t group; /* zones that are opened, cleaned and freed together; n is a multiple */
 	uint64_t nfree, next_free; /* zones in free groups; group to look at next */
 	uint64_t ready; /* zones in groups that the next anchor frees */
 	uint64_t nempty; /* full, but without live blocks */
-	uint64_t live_blocks;
+	struct pack_account *live_in, live; /* the images of each zone, of all; zone[i].live_blocks is what they take */
+	uint64_t live_units; /* of all */
 	uint32_t reserved; /* pages */
 	uint64_t consumed; /* pages reserved and not given back, ever */
 	uint32_t spare; /* zones kept for cleaning, by_parent at least (zone_spare) */
@@ -176,6 +180,8 @@ void zone_stream_continue(struct store *s, struct zones *z, struct zone_stream *
 /* Right after an anchor: full zones without live blocks become free. */
 void zone_free_empty(struct store *s, struct pl_ctx *x, struct zones *z);
 void zone_release(struct store *s, uint64_t id, pl_loc loc);
+/* The account of an image that lives from now on; its old one, if any, is in no list of owners. */
+void zone_own(const struct store *s, struct zones *z, uint32_t owner, pl_loc loc);
 
 /* ---- zone_clean.c ---- */
 

@@ -62,7 +62,7 @@ static void move(struct store *s, struct pl_ctx *x, struct zones *z, struct zone
 	zone_release(s, id, old);
 	z->cleaner.gathered |= 1u << (t - z->stream);
 	s->stats.moved_pages++;
-	s->stats.moved_bytes += (uint64_t)loc_blocks(loc) * s->block_bytes;
+	s->stats.moved_bytes += loc_bytes(loc, s->block_bytes);
 }
 
 /* A clean resident page. False: that would wait, and may not. */
@@ -90,7 +90,7 @@ static void begin_read(struct store *s, struct pl_ctx *x, struct zones *z, uint3
 	struct zone_move *m = z->cleaner.move;
 	while (m->owner)
 		m++;
-	*m = (struct zone_move){owner, PL_AGAIN, loc};
+	*m = (struct zone_move){.owner = owner, .status = PL_AGAIN, .loc = loc};
 	z->cleaner.waiting++;
 	struct io *io = io_take(s);
 	io->r.op = DEV_READ;
@@ -113,21 +113,21 @@ static void set_bad(struct zones *z, uint64_t zone)
 /* A page whose read has come. False: placing it would wait, and may not. */
 static bool finish_read(struct store *s, struct pl_ctx *x, struct zones *z, struct zone_move *m, bool may_wait)
 {
-	uint8_t *bytes = move_bytes(s, z, m);
-	struct plc_image i = {.bytes = bytes, .generation = loc_generation(m->loc)};
 	uint32_t frame = owner_frame(s, m->owner), n = loc_blocks(m->loc);
 	bool stale = owner_loc(s, m->owner).v != m->loc.v || (frame != POOL_NONE && s->pool.frame[frame].dirty);
 	int err = stale ? PL_OK : m->status;
-	if (!stale && !err)
-		err = image_verify(
-			s, bytes, (size_t)n * s->block_bytes, false, m->owner & ~ZONE_MAP_OWNER, &i.img, &s->fault);
-	if (!stale && (err || i.img.bitmap != loc_bitmap(m->loc)))
+	if (!stale && !err && !m->checked) {
+		err = image_fetched(
+			s, move_bytes(s, z, m), m->owner & ~ZONE_MAP_OWNER, m->loc, &m->image, &s->fault);
+		m->checked = !err;
+	}
+	if (!stale && err)
 		set_bad(z, zone_of(s, z, loc_block(m->loc)));
 	else if (!stale) {
-		struct zone_stream *t = zone_choose(s, z, bytes, n, true);
+		struct zone_stream *t = zone_choose(s, z, m->image.bytes, n, true);
 		if (!may_wait && zone_would_wait(s, x, z, t, n))
 			return false;
-		move(s, x, z, t, m->owner, &i, m->loc);
+		move(s, x, z, t, m->owner, &m->image, m->loc);
 	}
 	m->owner = 0;
 	z->cleaner.waiting--;
@@ -173,6 +173,13 @@ static uint64_t live_of(const struct zones *z, uint64_t victim)
 	return live;
 }
 
+/* Room that must be there to empty a victim. Packed images take about what they are thought to, and each write may leave a
+ * block that is not filled. */
+static uint64_t needs(const struct store *s, const struct zones *z, uint64_t live)
+{
+	return s->packs ? live + live / 4 + live / z->stream[0].gather.buffer_blocks + 2 : live;
+}
+
 /* Choose the next victim; false: none is worth it, or there is no room to move what lives in it. */
 static bool begin_victim(struct store *s, struct zones *z)
 {
@@ -181,7 +188,7 @@ static bool begin_victim(struct store *s, struct zones *z)
 	if (v == ZONE_NONE)
 		return false;
 	uint64_t live = live_of(z, v);
-	if (live > zone_movable(s, z) || live + s->page_blocks > capacity)
+	if (needs(s, z, live) > zone_movable(s, z) || live + s->page_blocks > capacity)
 		return false;
 	for (uint64_t i = v; i < v + z->group; i++)
 		z->zone[i].candidate = false;
@@ -203,21 +210,41 @@ static void end_victim(struct store *s, struct zones *z)
 	s->stats.cleaned_zones += z->group;
 }
 
-/* The next image of the victim that is to be moved; false: there is none. */
+static bool being_read(const struct zone_cleaner *c, uint32_t owner)
+{
+	for (uint32_t k = 0; c->waiting && k < ZONE_READ_BATCH; k++)
+		if (c->move[k].owner == owner)
+			return true;
+	return false;
+}
+
+/* The next image of the victim that is to be moved; false: there is none. Of a block that several share, it is the first
+ * that is not being read: what was moved is in its list no more. */
 static bool next_live(const struct store *s, struct zones *z, uint32_t *owner, pl_loc *loc, uint32_t *frame)
 {
 	struct zone_cleaner *c = &z->cleaner;
 	uint64_t base = zone_start(s, z, c->victim) - s->layout.data_start;
 	for (; c->at < z->group * z->stride; c->at++) {
-		*owner = z->owner[base + c->at];
-		if (!*owner)
-			continue;
-		*loc = owner_loc(s, *owner);
-		*frame = owner_frame(s, *owner);
-		if (*frame == POOL_NONE || !s->pool.frame[*frame].dirty)
-			return true;
+		if (s->packs && z->state[c->victim + c->at / z->stride] == ZONE_BAD)
+			continue; /* a damaged image would come again and again */
+		for (*owner = z->owner[base + c->at]; *owner;
+			*owner = s->packs && !(*owner & ZONE_MAP_OWNER) ? z->next[*owner] : 0) {
+			*loc = owner_loc(s, *owner);
+			*frame = owner_frame(s, *owner);
+			if (s->packs && being_read(c, *owner))
+				continue;
+			if (*frame == POOL_NONE || !s->pool.frame[*frame].dirty)
+				return true;
+		}
 	}
 	return false;
+}
+
+/* Where to look behind an image that is moved or being read. */
+static void go_on(const struct store *s, struct zone_cleaner *c, pl_loc loc)
+{
+	if (!s->packs)
+		c->at += loc_blocks(loc);
 }
 
 void zone_cleaner_forget(struct store *s, struct zones *z, uint64_t zone)
@@ -287,7 +314,7 @@ static void pay(struct store *s, struct zones *z)
 	c->consumed = z->consumed;
 	int64_t headroom = zone_headroom(s, z);
 	if (c->victim == ZONE_NONE) {
-		c->paid_blocks = 0;
+		c->paid_units = 0;
 		if (c->waiting || missing(s, z, headroom) <= 0 || !begin_victim(s, z))
 			return;
 	}
@@ -295,7 +322,7 @@ static void pay(struct store *s, struct zones *z)
 	int64_t room = headroom - pages(s, AIM_PAGES) - (int64_t)live;
 	uint64_t least = pl_div_up(blocks * c->live_blocks, c->dead_blocks);
 	uint64_t price = room > 0 ? pl_div_up(blocks * live, (uint64_t)room) : most;
-	c->paid_blocks = pl_min64(c->paid_blocks + pl_max64(least, price), most);
+	c->paid_units = pl_min64(c->paid_units + pl_max64(least, price) * PAGE_UNITS, most * PAGE_UNITS);
 }
 
 /* Go on with the victim, for what was paid: at most `most` pages moved or asked for. */
@@ -311,7 +338,7 @@ static void slice(struct store *s, struct pl_ctx *x, struct zones *z, uint32_t m
 				end_victim(s, z);
 			return;
 		}
-		if (!most-- || !c->paid_blocks || movable < owed + s->page_blocks)
+		if (!most-- || !c->paid_units || movable < owed + s->page_blocks)
 			return;
 		if (frame == POOL_NONE && c->waiting == ZONE_READ_BATCH)
 			return;
@@ -319,8 +346,8 @@ static void slice(struct store *s, struct pl_ctx *x, struct zones *z, uint32_t m
 			begin_read(s, x, z, owner, loc);
 		else if (!move_resident(s, x, z, owner, frame, loc, false))
 			return;
-		c->at += loc_blocks(loc);
-		c->paid_blocks -= pl_min64(c->paid_blocks, loc_blocks(loc));
+		go_on(s, c, loc);
+		c->paid_units -= pl_min64(c->paid_units, loc_units(loc));
 		owed += s->page_blocks;
 	}
 }
@@ -329,7 +356,7 @@ static void slice(struct store *s, struct pl_ctx *x, struct zones *z, uint32_t m
 static void flush_copies(struct store *s, struct pl_ctx *x, struct zones *z)
 {
 	for (uint32_t k = 0; k < z->streams; k++)
-		if (z->cleaner.gathered >> k & 1)
+		if (z->cleaner.gathered >> k & 1 && !s->packs) /* packing: zone_before_read */
 			gather_flush(s, x, &z->stream[k].gather);
 	z->cleaner.gathered = 0;
 }
@@ -380,7 +407,7 @@ static void clean_rest(struct store *s, struct pl_ctx *x, struct zones *z)
 			(void)move_resident(s, x, z, owner, frame, loc, true);
 		else
 			begin_read(s, x, z, owner, loc);
-		c->at += loc_blocks(loc);
+		go_on(s, c, loc);
 		if (c->waiting == ZONE_READ_BATCH)
 			finish_reads(s, x, z);
 	}
@@ -397,7 +424,7 @@ static void settle(struct store *s, struct pl_ctx *x, struct zones *z)
 		finish_reads(s, x, z);
 	if (c->victim == ZONE_NONE || s->failed)
 		return;
-	if (!c->waiting && zone_movable(s, z) >= live_of(z, c->victim)) {
+	if (!c->waiting && zone_movable(s, z) >= needs(s, z, live_of(z, c->victim))) {
 		c->at = 0;
 		clean_rest(s, x, z);
 		return;

@@ -101,7 +101,7 @@ static uint64_t live_limit(const struct store *s, const struct zones *z, bool ur
 
 bool zone_below_limit(const struct store *s, const struct zones *z, uint64_t pages, bool urgent)
 {
-	return z->live_blocks + (z->reserved + pages) * s->page_blocks <= live_limit(s, z, urgent);
+	return pack_takes(&z->live) + (z->reserved + pages) * s->page_blocks <= live_limit(s, z, urgent);
 }
 
 bool zone_reserve(struct store *s, uint32_t pages, bool urgent)
@@ -130,7 +130,8 @@ void zone_report(const struct store *s, struct plc_report *r)
 		unwritten += zone_stream_left(&z->stream[k]);
 	uint64_t keep = promised(s, z, 0) + zone_spare(s, z) * z->capacity;
 	r->capacity_blocks = z->n * z->capacity;
-	r->live_blocks = z->live_blocks;
+	r->live_blocks = pl_div_up(z->live_units, PAGE_UNITS);
+	r->gap_bytes = (r->live_blocks * PAGE_UNITS - z->live_units) * (s->block_bytes / PAGE_UNITS);
 	r->reserved_blocks = pl_min64(unwritten, keep);
 	r->free_blocks = unwritten - r->reserved_blocks;
 	r->dead_blocks = r->capacity_blocks - r->live_blocks - unwritten;

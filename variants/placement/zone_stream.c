@@ -147,18 +147,40 @@ static void note_history(struct zones *z, uint64_t zone, const uint8_t *header, 
 pl_loc zone_append(struct store *s, struct pl_ctx *x, struct zones *z, struct zone_stream *t, const struct plc_image *i,
 	uint32_t owner)
 {
-	uint32_t n = (uint32_t)__builtin_popcount(i->img.bitmap);
+	uint32_t n = gather_blocks(&t->gather, i);
 	if (zone_stream_left(t) < n) {
 		turn_over(s, x, z, t);
 		if (s->failed)
 			return loc_make(s->layout.data_start, i->img.bitmap, i->img.codec, i->generation);
 	}
-	uint64_t block = gather_add(s, x, &t->gather, i);
-	z->owner[block - s->layout.data_start] = owner;
-	z->zone[t->zone].live_blocks += n;
-	z->live_blocks += n;
+	if (s->packs && !(owner & ZONE_MAP_OWNER) && store_loc(s, owner).v)
+		pack_drop(z->owner, z->next, loc_block(store_loc(s, owner)) - s->layout.data_start, owner);
+	pl_loc loc = gather_place(s, x, &t->gather, i);
+	if (s->failed)
+		return loc;
+	zone_own(s, z, owner, loc);
 	note_history(z, t->zone, i->bytes, s->clock);
-	return loc_make(block, i->img.bitmap, i->img.codec, i->generation);
+	return loc;
+}
+
+/* Images in a zone, and the blocks they will take when they are moved: what cleaning it costs. */
+static void count(struct zones *z, uint64_t zone, pl_loc loc, bool add)
+{
+	uint32_t units = loc_units(loc);
+	pack_count(&z->live_in[zone], units, add);
+	pack_count(&z->live, units, add);
+	z->live_units += add ? units : 0 - (uint64_t)units;
+	z->zone[zone].live_blocks = pl_min64(pack_takes(&z->live_in[zone]), z->capacity);
+}
+
+void zone_own(const struct store *s, struct zones *z, uint32_t owner, pl_loc loc)
+{
+	uint64_t b = loc_block(loc) - s->layout.data_start;
+	if (s->packs && !(owner & ZONE_MAP_OWNER))
+		pack_join(z->owner, z->next, b, owner);
+	else
+		z->owner[b] = owner;
+	count(z, zone_of(s, z, loc_block(loc)), loc, true);
 }
 
 static void make_free(struct store *s, struct pl_ctx *x, struct zones *z, uint64_t i)
@@ -196,12 +218,13 @@ void zone_free_empty(struct store *s, struct pl_ctx *x, struct zones *z)
 void zone_release(struct store *s, uint64_t id, pl_loc loc)
 {
 	struct zones *z = s->placement;
-	(void)id;
-	uint64_t i = zone_of(s, z, loc_block(loc));
-	z->owner[loc_block(loc) - s->layout.data_start] = 0;
-	assert(z->zone[i].live_blocks >= loc_blocks(loc));
-	z->zone[i].live_blocks -= loc_blocks(loc);
-	z->live_blocks -= loc_blocks(loc);
+	uint64_t i = zone_of(s, z, loc_block(loc)), b = loc_block(loc) - s->layout.data_start;
+	if (s->packs && !(z->owner[b] & ZONE_MAP_OWNER))
+		pack_drop(z->owner, z->next, b, (uint32_t)id);
+	else
+		z->owner[b] = 0;
+	assert(z->zone[i].live_blocks && z->live_units >= loc_units(loc));
+	count(z, i, loc, false);
 	z->nempty += z->state[i] == ZONE_FULL && !z->zone[i].live_blocks;
 	if (!z->zone[i].live_blocks) {
 		z->zone[i].candidate = false;

@@ -161,7 +161,7 @@ static void account(struct lab *l)
 		assert_true(z->state[i] != ZONE_FREE || !z->zone[i].live_blocks);
 	}
 	assert_int_equal(nfree, z->nfree);
-	assert_int_equal(live, z->live_blocks);
+	assert_int_equal(live * PAGE_UNITS, z->live_units);
 }
 
 /* --- every combination lives ----------------------------------------------------------------------------------------- */
