@@ -127,6 +127,14 @@ static inline uint64_t zone_stream_left(const struct zone_stream *t)
 	return t->zone == ZONE_NONE ? 0 : t->end - t->gather.next;
 }
 
+/* Blocks that images will take when they are moved. Packed they lie about as dense as pack_takes says, but each write leaves
+ * a block that is not filled, and zones of which nothing would be gained are to show it. */
+static inline uint64_t zone_takes(const struct store *s, const struct zones *z, const struct pack_account *images)
+{
+	uint64_t blocks = pack_takes(images);
+	return s->packs ? blocks + blocks / 16 + pl_div_up(blocks, z->stream[0].gather.buffer_blocks) : blocks;
+}
+
 /* A group is written as a whole: any of its zones takes any image. */
 static inline bool zone_grouped(const struct zones *z)
 {

@@ -173,11 +173,10 @@ static uint64_t live_of(const struct zones *z, uint64_t victim)
 	return live;
 }
 
-/* Room that must be there to empty a victim. Packed images take about what they are thought to, and each write may leave a
- * block that is not filled. */
-static uint64_t needs(const struct store *s, const struct zones *z, uint64_t live)
+/* Room that must be there to empty a victim: what packed images take is an estimate. */
+static uint64_t needs(const struct store *s, uint64_t live)
 {
-	return s->packs ? live + live / 4 + live / z->stream[0].gather.buffer_blocks + 2 : live;
+	return s->packs ? live + live / 8 + 2 : live;
 }
 
 /* Choose the next victim; false: none is worth it, or there is no room to move what lives in it. */
@@ -188,7 +187,7 @@ static bool begin_victim(struct store *s, struct zones *z)
 	if (v == ZONE_NONE)
 		return false;
 	uint64_t live = live_of(z, v);
-	if (needs(s, z, live) > zone_movable(s, z) || live + s->page_blocks > capacity)
+	if (needs(s, live) > zone_movable(s, z) || live + s->page_blocks > capacity)
 		return false;
 	for (uint64_t i = v; i < v + z->group; i++)
 		z->zone[i].candidate = false;
@@ -424,7 +423,7 @@ static void settle(struct store *s, struct pl_ctx *x, struct zones *z)
 		finish_reads(s, x, z);
 	if (c->victim == ZONE_NONE || s->failed)
 		return;
-	if (!c->waiting && zone_movable(s, z) >= needs(s, z, live_of(z, c->victim))) {
+	if (!c->waiting && zone_movable(s, z) >= needs(s, live_of(z, c->victim))) {
 		c->at = 0;
 		clean_rest(s, x, z);
 		return;

@@ -101,7 +101,7 @@ static uint64_t live_limit(const struct store *s, const struct zones *z, bool ur
 
 bool zone_below_limit(const struct store *s, const struct zones *z, uint64_t pages, bool urgent)
 {
-	return pack_takes(&z->live) + (z->reserved + pages) * s->page_blocks <= live_limit(s, z, urgent);
+	return zone_takes(s, z, &z->live) + (z->reserved + pages) * s->page_blocks <= live_limit(s, z, urgent);
 }
 
 bool zone_reserve(struct store *s, uint32_t pages, bool urgent)

@@ -164,13 +164,13 @@ pl_loc zone_append(struct store *s, struct pl_ctx *x, struct zones *z, struct zo
 }
 
 /* Images in a zone, and the blocks they will take when they are moved: what cleaning it costs. */
-static void count(struct zones *z, uint64_t zone, pl_loc loc, bool add)
+static void count(const struct store *s, struct zones *z, uint64_t zone, pl_loc loc, bool add)
 {
 	uint32_t units = loc_units(loc);
 	pack_count(&z->live_in[zone], units, add);
 	pack_count(&z->live, units, add);
 	z->live_units += add ? units : 0 - (uint64_t)units;
-	z->zone[zone].live_blocks = pl_min64(pack_takes(&z->live_in[zone]), z->capacity);
+	z->zone[zone].live_blocks = pl_min64(zone_takes(s, z, &z->live_in[zone]), z->capacity);
 }
 
 void zone_own(const struct store *s, struct zones *z, uint32_t owner, pl_loc loc)
@@ -180,7 +180,7 @@ void zone_own(const struct store *s, struct zones *z, uint32_t owner, pl_loc loc
 		pack_join(z->owner, z->next, b, owner);
 	else
 		z->owner[b] = owner;
-	count(z, zone_of(s, z, loc_block(loc)), loc, true);
+	count(s, z, zone_of(s, z, loc_block(loc)), loc, true);
 }
 
 static void make_free(struct store *s, struct pl_ctx *x, struct zones *z, uint64_t i)
@@ -224,7 +224,7 @@ void zone_release(struct store *s, uint64_t id, pl_loc loc)
 	else
 		z->owner[b] = 0;
 	assert(z->zone[i].live_blocks && z->live_units >= loc_units(loc));
-	count(z, i, loc, false);
+	count(s, z, i, loc, false);
 	z->nempty += z->state[i] == ZONE_FULL && !z->zone[i].live_blocks;
 	if (!z->zone[i].live_blocks) {
 		z->zone[i].candidate = false;
