@@ -837,12 +837,13 @@ static void openings_cost_no_space(void **state)
 /* A file of keys, numbers behind 0 to 1021 zeros: of all lengths up to the longest that a page of the tests takes. */
 static struct wl_key_file *some_file(uint32_t lines)
 {
+	uint32_t longest = model_packed_page_bytes() == 4096 ? 4096 / 8 : 8192 / 8;
 	struct pl_fault f = {0};
 	struct wl_key_file *k = NULL;
 	FILE *out = fopen(scratch_path(), "w");
 	assert(out);
 	for (uint32_t i = 0; i < lines; i++)
-		(void)fprintf(out, "%0*" PRIu32 "\n", (int)(3 + i * 7 % 1022), i);
+		(void)fprintf(out, "%0*" PRIu32 "\n", (int)(3 + i * 7 % (longest - 2)), i);
 	(void)fclose(out);
 	if (wl_key_file_open(scratch_path(), &k, &f))
 		fail_msg("%s", f.text);

@@ -10,7 +10,8 @@
  *	| header | arrays |   hole     | blobs              |   codec raw, the blocks that the layout uses
  *	| header | bytes [64, page_bytes) as is             |   codec raw, all bits: neither gains a block
  *
- * 1. codec lz4 <=> its prefix is strictly shorter than the number of blocks that the layout touches.
+ * 1. codec lz4 <=> its prefix is strictly shorter than the number of blocks that the layout touches. (Where the placement
+ *    packs images: <=> it saves a granule.)
  * 2. Never more blocks than `hole` for the same page, nor (but at the edge where the compressor declines, lz4_page.c, 2)
  *    than `lz4` with its finest classes.
  * 3. Images of `hole` and of `lz4` are read, too, and read this policy's.
@@ -37,7 +38,7 @@ static const struct pl_opt hole_lz4_opts[] = {
 static int hole_lz4_configure(
 	uint64_t derived[8], uint32_t page_bytes, uint32_t block_bytes, const struct pl_conf *conf, struct pl_fault *f)
 {
-	int err = spc_check_geometry("hole_lz4", false, page_bytes, block_bytes, f);
+	int err = spc_check_geometry("hole_lz4", spc_fine(derived, block_bytes), page_bytes, block_bytes, f);
 	if (!err && page_bytes > LZ4_PAGE_BYTES_MAX)
 		err = pl_fault_set(f, PL_INVALID, "space=hole_lz4 needs page_bytes of at most %u, not %" PRIu32,
 			LZ4_PAGE_BYTES_MAX, page_bytes);
@@ -63,9 +64,10 @@ static void hole_lz4_encode(const uint64_t derived[8], uint32_t page_bytes, uint
 	struct nod_gap gap, uint8_t *out, struct spc_image *img, void *scratch)
 {
 	uint32_t touched = (uint32_t)__builtin_popcount(spc_touched(page_bytes, block_bytes, gap)), payload = 0;
-	if (touched > 1)
+	uint32_t gain = spc_fine(derived, block_bytes) ? (uint32_t)derived[SPC_GRANULE] : block_bytes;
+	if (touched * block_bytes > gain)
 		payload = lz4_page_compress(derived[ACCELERATION], page_bytes, page, out,
-			(touched - 1) * block_bytes - PL_PAGE_HEADER, scratch);
+			touched * block_bytes - gain - PL_PAGE_HEADER, scratch);
 	if (payload)
 		spc_put_class(1, block_bytes, SPC_CODEC_LZ4, out, payload, img);
 	else
