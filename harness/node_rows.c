@@ -50,6 +50,7 @@ json_t *node_row_wall(const struct node_result *r)
 	if (!w->measured)
 		return row;
 	put_ratio(row, "wall_ns_per_lookup", w->lookup_ns, r->counts.lookups);
+	put_ratio(row, "cpu_ns_per_lookup", w->cpu_ns, r->counts.lookups);
 	put_whole(row, "rounds", w->rounds);
 	if (w->counted) {
 		put_ratio(row, "cache_misses_per_lookup", w->cache_misses, r->counts.lookups);

@@ -21,7 +21,8 @@ struct node_counts { /* whole numbers, the same on every machine */
 
 struct node_wall { /* of this machine and hour: no part of a digest, never judged */
 	bool measured;
-	uint64_t lookup_ns; /* of all lookups, one after another: the least of some rounds */
+	uint64_t lookup_ns,
+		cpu_ns; /* of all lookups, one after another: the least of some rounds; cpu: of this thread */
 	uint64_t rounds;
 	bool counted; /* what follows is known */
 	uint64_t cache_misses, instructions;

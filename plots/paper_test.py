@@ -424,7 +424,7 @@ class Layouts(unittest.TestCase):
                      "label": f"{index}", "choices": {}, "spec": {"keys": keys, "page_bytes": str(size)}, "simulated": True},
                     {"row": "host", "revision": "0123456789abcdef"}, {"row": "node", "lookups": 10, "records": 100},
                     {"row": "derived", "lines_per_lookup": 20 * factor + 2 * seed - 3},
-                    {"row": "wall", "wall_ns_per_lookup": 500 + seed, "not_counted_because": "there is no counter"},
+                    {"row": "wall", "cpu_ns_per_lookup": 500 + seed, "not_counted_because": "there is no counter"},
                     {"row": "end", "status": "ok", "reason": "", "wall_ms": 1, "digest": "0"}]
             (cls.directory / f"{index:04d}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows),
                                                               encoding="utf-8")

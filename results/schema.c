@@ -59,7 +59,8 @@ static const char *const rows =
 	"`record_comparisons_per_lookup`, `read_bytes_per_lookup`, `bytes_per_record`, `search_bytes_per_record` "
 	"(tries, hints, heads), `fill`, `trie_share`, `trie_used_share` |\n"
 	"| wall | the same runs: what depends on the machine; no part of the digest, judged by no claim | "
-	"`wall_ns_per_lookup` (the least of `rounds`; each lookup waits for the one before), "
+	"`wall_ns_per_lookup`, `cpu_ns_per_lookup` (of the thread; of each the least of `rounds`; each lookup waits "
+	"for the one before), "
 	"`cache_misses_per_lookup`, `instructions_per_lookup` (null where the processor's counters cannot be read: "
 	"`not_counted_because`) |\n";
 

@@ -2,7 +2,7 @@
 """node-layouts.py - cache lines that a lookup touches, by layout, keys and page size.
 
 A column a set of keys. Above: lines from the root to the value; in the middle: the same over those of the slotted page with
-heads; below: nanoseconds on the machine at hand, beside the counts and judged by nobody.
+heads; below: nanoseconds of processor time on the machine at hand, beside the counts and judged by nobody.
 """
 
 import pathlib
@@ -20,7 +20,7 @@ LOOKS = {"textbook": (style.GREY, "s", (0, (1, 1)), "slotted, textbook"), "heads
          "ordinal": (style.ORANGE, "v", "-", "ordinal"), "b2": (style.PURPLE, "P", (0, (4, 1.5)), "B²-tree page"),
          "b2-heads": (style.GREEN, "^", "-", "B²-tree page, heads")}
 COLUMNS = (("url", "addresses"), ("mail", "mail"), ("title", "titles"), ("uuid", "UUIDs"), ("ycsb", "YCSB"),
-           ("fixed8", "integers"), ("dense8", "dense integers"))
+           ("fixed8", "integers"), ("dense8", "dense"))
 PUBLISHED = {"url": (0.57, 0.39), "title": (0.75, 0.45), "uuid": (0.86, 0.51)}  # B²-tree over B+-tree: misses, L1D and LLC
 
 
@@ -35,7 +35,7 @@ def lines(run):
 
 
 def nanoseconds(run):
-    return run.wall.get("wall_ns_per_lookup")
+    return run.wall.get("cpu_ns_per_lookup")
 
 
 def about(experiment):
@@ -49,7 +49,7 @@ def about(experiment):
             "Middle: over those of the slotted page with heads; shaded: the 10 % within which pages of 4 KiB are claimed to "
             "gain nothing; bars at the right: B²-tree over B+-tree as published, misses of the first level (upper end) and of "
             "the last (lower), where UUIDs stand for random keys (Schmeisser et al., “B²-Tree”, BTW 2021, table 2, 64 KiB). "
-            "Below: wall time of dependent lookups, least of three rounds and of the seeds, on a shared machine: not judged."
+            "Below: processor time of dependent lookups, least of three rounds and of the seeds, on a shared machine: not judged."
             f"{misses} {runs} runs; seeds {seeds[0]} to {seeds[-1]}; revision {first.host.get('revision', 'unknown')}.")
 
 
@@ -99,7 +99,7 @@ def draw(experiment, pyplot):
         axes.grid(True, axis="y")
     grid[0][0].set_ylabel("lines a lookup", labelpad=2)
     grid[1][0].set_ylabel("over slotted, heads", labelpad=2)
-    grid[2][0].set_ylabel("wall ns a lookup", labelpad=2)
+    grid[2][0].set_ylabel("CPU ns a lookup", labelpad=2)
     grid[2][len(columns) // 2].set_xlabel("page size, KiB", labelpad=2)
     handles, labels = grid[0][0].get_legend_handles_labels()
     more, words = grid[1][0].get_legend_handles_labels()
