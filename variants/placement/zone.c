@@ -145,6 +145,10 @@ static int read_options(struct store *s, struct zones *z, struct pl_fault *f)
 		return pl_fault_set(f, PL_INVALID,
 			"zone.order=nowa: a zoned device keeps zones apart by itself, there is nothing to put in "
 			"order");
+	if (nowa && store_by_parent(s))
+		return pl_fault_set(f, PL_INVALID,
+			"zone.order=nowa: where only its ancestors know where a page lies, zones are cleaned one by "
+			"one");
 	z->group = nowa ? z->streams : 1;
 	z->slice_pages = (uint32_t)pl_conf_u64(s->conf, "zone.slice_pages");
 	zone_cleaner_init(z);
