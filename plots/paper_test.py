@@ -306,7 +306,7 @@ class Figures(unittest.TestCase):
 
     def test_every_figure_says_which_runs_it_shows(self):
         """Of each program in plots/paper: what it hands over to be written has the footer."""
-        made = {**FIGURES, **OTHERS}
+        made = {**FIGURES, **OTHERS, **STORES}
         for path in sorted((HERE / "paper").glob("*.py")):
             with self.subTest(figure=path.stem):
                 self.assertIn(path.stem, made, "no made-up results for this figure")

@@ -88,17 +88,16 @@ def dress(axes, words, xlabel=None):
         axes.set_xlabel(xlabel, labelpad=2, fontsize=against.SMALL + 0.5)
 
 
-def foot(figure, experiment, words):
-    """Caption: what is shown, and where the numbers come from. Returns inches from below that it takes."""
-    text = f"{words} {measures.caption(experiment, 'marks are medians, lines through them ranges over seeds')}"
-    against.caption(figure, text)
-    return 0.1 + 0.125 * against.caption_lines(text, figure.get_figwidth())
+def foot(figure, words):
+    """Caption: what is shown. Returns inches from below that it and the footer take."""
+    against.caption(figure, words)
+    return 0.1 + 0.125 * against.caption_lines(words, figure.get_figwidth())
 
 
 def legend(figure, handles, columns, left=0.5):
     """Once, above all panels."""
     figure.legend(handles=handles, loc="upper left", frameon=False, ncol=columns, fontsize=against.SMALL + 0.5,
-                  bbox_to_anchor=(left / figure.get_figwidth(), 1.005), columnspacing=1.2, handletextpad=0.4,
+                  bbox_to_anchor=(left / figure.get_figwidth(), 1 - 0.02 / figure.get_figheight()), columnspacing=1.2, handletextpad=0.4,
                   borderaxespad=0, labelspacing=0.3)
 
 
@@ -122,7 +121,7 @@ def main(path, draw, question, groups):
         if missing:
             raise load.LoadError(f"{options.runs} has no run of group {', '.join(missing)}, which this figure shows")
         pyplot = style.matplotlib_defaults()
-        figure = draw(experiment, pyplot)
+        figure = against.finish(draw(experiment, pyplot), experiment)
     except load.LoadError as error:
         print(f"{name}.py: {error}", file=sys.stderr)
         return 1

@@ -36,9 +36,9 @@ def data_mib(run):
 def draw(experiment, pyplot):
     groups = stores.in_groups(experiment)
     figure, panels = pyplot.subplots(1, 4, figsize=(against.PAGE, 2.75))
-    below = stores.foot(figure, experiment, CAPTION)
+    below = stores.foot(figure, CAPTION)
     height = figure.get_figheight()
-    figure.subplots_adjust(left=0.052, right=0.992, top=1 - 0.5 / height, bottom=(below + 0.34) / height, wspace=0.3)
+    figure.subplots_adjust(left=0.052, right=0.984, top=1 - 0.5 / height, bottom=(below + 0.34) / height, wspace=0.3)
     space = panels[0]
     for group, look in LEAST.items():
         stores.curve(space, groups.get(group, []), data_mib,

@@ -63,7 +63,7 @@ def draw(experiment, pyplot):
     rows = 2 if any(name.endswith("-skew") for name in groups) else 1
     figure, grid = pyplot.subplots(rows, 4, figsize=(against.PAGE, 1.05 + 1.75 * rows), squeeze=False,
                                    sharey="col")
-    below = stores.foot(figure, experiment, CAPTION)
+    below = stores.foot(figure, CAPTION)
     height = figure.get_figheight()
     figure.subplots_adjust(left=0.05, right=0.992, top=1 - 0.48 / height, bottom=(below + 0.34) / height, wspace=0.25,
                            hspace=0.62)

@@ -133,7 +133,7 @@ def draw(experiment, pyplot):
     raw = find(groups, "guards", "pingpong", "raw")
     live = stores.counter(raw[0], "live_bytes") / raw[0].run["device_bytes"]
     figure, panels = pyplot.subplots(1, 5, figsize=(against.PAGE, 3.1), gridspec_kw={"width_ratios": [1.35, 1.2, 1.2, 1.1, 1.3]})
-    below = stores.foot(figure, experiment, CAPTION.format(live=live))
+    below = stores.foot(figure, CAPTION.format(live=live))
     height = figure.get_figheight()
     figure.subplots_adjust(left=0.05, right=0.984, top=1 - 0.5 / height, bottom=(below + 0.52) / height, wspace=0.34)
     draw_bytes(panels[0], groups)

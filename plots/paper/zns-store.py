@@ -32,7 +32,7 @@ def draw(experiment, pyplot):
     raw = zoned.run["device_bytes"]
     rates = [run.spec["target_ops_per_second"] for run in groups.get("zoned-rate", [])]
     figure, panels = pyplot.subplots(1, 4, figsize=(against.PAGE, 2.75))
-    below = stores.foot(figure, experiment, CAPTION.format(raw=raw >> 20, rate=f"{int(rates[0]):,}" if rates else "no"))
+    below = stores.foot(figure, CAPTION.format(raw=raw >> 20, rate=f"{int(rates[0]):,}" if rates else "no"))
     height = figure.get_figheight()
     figure.subplots_adjust(left=0.05, right=0.992, top=1 - 0.5 / height, bottom=(below + 0.34) / height, wspace=0.28)
 
