@@ -229,7 +229,8 @@ static int read_options(struct store *s, struct pl_fault *f)
 	s->node = (struct nod_cfg){s->page_bytes, s->page_bytes / 8, pl_conf_bool(c, "int_keys"), {0}};
 	s->packs = s->choice.placement->packs && s->choice.placement->packs(c);
 	if (s->packs && !s->choice.addressing->map_pages)
-		return pl_fault_set(f, PL_INVALID, "%s.pack: packing needs a mapping table, which addressing=%s has not",
+		return pl_fault_set(f, PL_INVALID,
+			"%s.pack: packing needs a mapping table, which addressing=%s has not",
 			s->choice.placement->name, s->choice.addressing->name);
 	s->space_derived[SPC_GRANULE] = s->packs ? s->block_bytes / PAGE_UNITS : s->block_bytes;
 	int err = PL_OK;

@@ -239,8 +239,7 @@ static bool conserved(struct trial *t)
 	t->capacity_bytes = whole;
 	if (store->choice.placement->in_place || named_bytes(store) == s.live_bytes)
 		return true;
-	return wrong(t, "live %" PRIu64 " bytes, but pages and map name %" PRIu64, s.live_bytes,
-		named_bytes(store));
+	return wrong(t, "live %" PRIu64 " bytes, but pages and map name %" PRIu64, s.live_bytes, named_bytes(store));
 }
 
 static bool accounts(struct trial *t)

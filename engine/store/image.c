@@ -135,7 +135,8 @@ static int verify_header(const struct store *s, const uint8_t *bytes, uint64_t i
 	return PL_OK;
 }
 
-static int verify_content(const struct store *s, const uint8_t *bytes, uint32_t expected, uint64_t id, struct pl_fault *f)
+static int verify_content(
+	const struct store *s, const uint8_t *bytes, uint32_t expected, uint64_t id, struct pl_fault *f)
 {
 	uint32_t found = le32(bytes + PAGE_AT_CRC);
 	if (found != expected)
@@ -192,9 +193,9 @@ static int unpack(
 int image_fetched(
 	const struct store *s, uint8_t *bytes, uint64_t id, pl_loc loc, struct plc_image *i, struct pl_fault *f)
 {
-	int err = loc_packed(loc) ? unpack(s, bytes, id, loc, &i->img, f)
-				  : image_verify(s, bytes, (size_t)loc_blocks(loc) * s->block_bytes, false, id,
-					    &i->img, f);
+	int err = loc_packed(loc)
+			  ? unpack(s, bytes, id, loc, &i->img, f)
+			  : image_verify(s, bytes, (size_t)loc_blocks(loc) * s->block_bytes, false, id, &i->img, f);
 	if (err)
 		return err;
 	if (i->img.bitmap != loc_bitmap(loc))
@@ -212,8 +213,7 @@ int image_open(struct store *s, struct pl_ctx *x, uint8_t *page, uint64_t id, pl
 	bool packed = !home && loc_packed(loc);
 	if (packed)
 		pl_charge_bytes(x, PL_COST_COPY_KIB, loc_offset(loc) ? loc_bytes(loc, s->block_bytes) : 0);
-	int err = packed ? unpack(s, page, id, loc, &img, f)
-			 : image_verify(s, page, s->page_bytes, home, id, &img, f);
+	int err = packed ? unpack(s, page, id, loc, &img, f) : image_verify(s, page, s->page_bytes, home, id, &img, f);
 	if (err)
 		return err;
 	if (!s->choice.addressing->fixed && page[PAGE_AT_GENERATION] != loc_generation(loc))

@@ -134,8 +134,8 @@ static void waste_is_within_the_bound(void **state)
 		}
 		uint64_t best = pl_max64(blocks_of((uint32_t)sum), form[k].hi > PAGE_UNITS ? 0 : big);
 		uint64_t waste = 1000 - sum * 1000 / (w.used * (uint64_t)PAGE_UNITS);
-		print_message("    %-16s %6" PRIu32 " blocks, %" PRIu64 " permille waste; at least %" PRIu64 " needed, %" PRIu64
-			      " counted\n",
+		print_message("    %-16s %6" PRIu32 " blocks, %" PRIu64 " permille waste; at least %" PRIu64
+			      " needed, %" PRIu64 " counted\n",
 			form[k].what, w.used, waste, best, pack_takes(&account));
 		assert_true(w.used * 10 <= best * 17);
 		assert_true(waste <= form[k].most_permille);
@@ -240,8 +240,8 @@ static void places_have_one_meaning(void **state)
 		assert_true(loc_generation(l) == generation && loc_codec(l) == SPC_CODEC_LZ4);
 		assert_int_equal(loc_blocks(l), blocks_of(offset + units));
 		assert_int_equal(__builtin_popcount(loc_bitmap(l)), blocks_of(units));
-		assert_int_equal(loc_possible(l, 0xF, true),
-			units <= 256 && blocks_of(offset + units) == blocks_of(units));
+		assert_int_equal(
+			loc_possible(l, 0xF, true), units <= 256 && blocks_of(offset + units) == blocks_of(units));
 		assert_false(loc_possible(l, 0xF, false));
 		l = loc_make(block, 0x7, SPC_CODEC_LZ4, generation);
 		assert_true(!loc_packed(l) && loc_units(l) == 192 && loc_offset(l) == 0 && loc_bytes(l, 4096) == 12288);

@@ -350,8 +350,8 @@ int image_verify(const struct store *s, const uint8_t *bytes, size_t n, bool hom
 	struct pl_fault *f);
 /* The blocks of loc just read, to be placed again as they are: brings the image to the front of bytes, checks it against
  * loc and fills img, units, generation and bytes of i. PL_DAMAGED with a sentence. */
-int image_fetched(const struct store *s, uint8_t *bytes, uint64_t id, pl_loc loc, struct plc_image *i,
-	struct pl_fault *f);
+int image_fetched(
+	const struct store *s, uint8_t *bytes, uint64_t id, pl_loc loc, struct plc_image *i, struct pl_fault *f);
 
 /* meta.c */
 size_t meta_half_blocks(const struct store *s);

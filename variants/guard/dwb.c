@@ -352,8 +352,7 @@ static int dwb_recover(struct store *s, struct pl_ctx *x)
 	for (uint64_t k = 0; k < n && !err; k++) {
 		uint64_t id = le64(d->directory + k * 16);
 		pl_loc loc = {le64(d->directory + k * 16 + 8)};
-		if (!id || id > s->max_ids || !in_journal(s, loc) ||
-			!loc_possible(loc, s->full_bitmap, false))
+		if (!id || id > s->max_ids || !in_journal(s, loc) || !loc_possible(loc, s->full_bitmap, false))
 			return pl_fault_set(&s->fault, PL_DAMAGED,
 				"batch directory of anchor %" PRIu64 ": entry %" PRIu64 " is impossible", a->sequence,
 				k);

@@ -35,8 +35,8 @@ static int lab_open(struct lab *l, struct pl_fault *f)
 
 static void lab_start(struct lab *l, const char *placement, const char *page_bytes, bool pack)
 {
-	const char *set[][2] = {{"placement", placement}, {"device", "null"}, {"space", "lz4"}, {"page_bytes", page_bytes},
-		{"pool_bytes", "512k"}, {"log_bytes", "512k"}, {"max_value_bytes", "4k"},
+	const char *set[][2] = {{"placement", placement}, {"device", "null"}, {"space", "lz4"},
+		{"page_bytes", page_bytes}, {"pool_bytes", "512k"}, {"log_bytes", "512k"}, {"max_value_bytes", "4k"},
 		{"zone.zone_bytes", "256k"}, {"zone.pack", pack ? "1" : "0"}, {"shadow.pack", pack ? "1" : "0"}};
 	struct pl_fault f = {0};
 	memset(l, 0, sizeof *l);
@@ -71,13 +71,12 @@ static void put_all(struct lab *l, uint32_t keys, uint32_t rounds)
 		uint32_t k = i < keys ? i : (uint32_t)pl_rng_below(&rng, keys);
 		model_fill(pl_rng_next(&rng) & ~(uint64_t)1, value, 60);
 		size_t n = (size_t)snprintf(key, sizeof key, "key%07u", k);
-		assert_int_equal(
-			kv_put(l->kv, &l->x, pl_slice_of(key, n), pl_slice_of(value, sizeof value)), PL_OK);
+		assert_int_equal(kv_put(l->kv, &l->x, pl_slice_of(key, n), pl_slice_of(value, sizeof value)), PL_OK);
 		if (i % 97 == 0) {
 			struct kv_stats s;
 			kv_stats(l->kv, &s);
-			assert_int_equal(s.live_bytes + s.dead_bytes + s.free_bytes + s.reserved_bytes,
-				s.data_capacity_bytes);
+			assert_int_equal(
+				s.live_bytes + s.dead_bytes + s.free_bytes + s.reserved_bytes, s.data_capacity_bytes);
 		}
 	}
 	assert_int_equal(kv_checkpoint(l->kv, &l->x), PL_OK);
@@ -214,8 +213,8 @@ static void a_wrong_place_is_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		{"placement.pack.a_page_of_one_block_is_read_as_one_block", a_page_of_one_block_is_read_as_one_block, NULL,
-			NULL, NULL},
+		{"placement.pack.a_page_of_one_block_is_read_as_one_block", a_page_of_one_block_is_read_as_one_block,
+			NULL, NULL, NULL},
 		{"placement.pack.packed_images_take_less", packed_images_take_less, NULL, NULL, NULL},
 		{"placement.pack.a_wrong_place_is_named", a_wrong_place_is_named, NULL, NULL, NULL},
 	};

@@ -109,7 +109,8 @@ struct shadow {
 	uint64_t limit_blocks; /* live ones, at most */
 	uint32_t region_pages, regions;
 	uint32_t *scattered; /* scratch: per region, blocks free but in no whole page */
-	uint32_t *gaps; /* scratch: per region, blocks that the units free inside of live blocks would make; packing only */
+	uint32_t *
+		gaps; /* scratch: per region, blocks that the units free inside of live blocks would make; packing only */
 	uint8_t *damaged; /* regions with an image that cannot be moved */
 	struct batch batch[BATCHES_MAX];
 	uint32_t batches, batch_blocks, batch_frames;
@@ -489,7 +490,8 @@ static uint32_t new_blocks(const struct shadow *w, uint32_t units)
 {
 	const struct batch *b = w->filling;
 	uint32_t alone = (units + PAGE_UNITS - 1) / PAGE_UNITS;
-	if (!b || b->nframes == w->batch_frames || kv_broken == KV_BREAK_RELEASE) /* a block free at once is not shared */
+	if (!b || b->nframes == w->batch_frames ||
+		kv_broken == KV_BREAK_RELEASE) /* a block free at once is not shared */
 		return alone;
 	uint32_t n = pack_new_blocks(&w->window, units);
 	return b->blocks + n > w->batch_blocks ? alone : n;
@@ -734,8 +736,8 @@ static int fetch(struct store *s, struct pl_ctx *x, uint64_t id, pl_loc old, str
 }
 
 /* Put an image just read to the n blocks at `at` that it needs. */
-static void move(struct store *s, struct pl_ctx *x, struct shadow *w, const struct plc_image *i, pl_loc old, uint32_t at,
-	uint32_t n)
+static void move(struct store *s, struct pl_ctx *x, struct shadow *w, const struct plc_image *i, pl_loc old,
+	uint32_t at, uint32_t n)
 {
 	uint64_t id = i->id.v;
 	store_set_loc(s, id, settle(s, x, w, i, at, n));

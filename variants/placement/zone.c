@@ -277,8 +277,8 @@ static int zone_open(struct store *s, struct pl_fault *f)
 	z->buffer = aligned_alloc(4096, (size_t)ZONE_READ_BATCH * ((s->page_bytes + 4095u) & ~4095u));
 	uint32_t buffer =
 		(uint32_t)pl_min64(pl_conf_u64(s->conf, "zone.write_bytes") / s->block_bytes, z->capacity / 2);
-	bool memory = z->zone && z->deaths && z->groups && z->drained && z->done && z->state && z->owner && z->next && z->live_in &&
-		      z->scratch && z->buffer;
+	bool memory = z->zone && z->deaths && z->groups && z->drained && z->done && z->state && z->owner && z->next &&
+		      z->live_in && z->scratch && z->buffer;
 	for (uint32_t k = 0; memory && k < z->streams; k++) {
 		memory = !gather_open(&z->stream[k].gather, s, buffer);
 		z->stream[k].zone = ZONE_NONE;
@@ -331,16 +331,15 @@ static void zone_adopt(struct store *s, uint64_t id, bool map, pl_loc loc)
 {
 	struct zones *z = s->placement;
 	uint64_t block = loc_block(loc), n = loc_blocks(loc);
-	if (!loc_possible(loc, s->full_bitmap, s->packs && !map) || block < s->layout.data_start || zone_of(s, z, block) >= z->n ||
-		block + n > zone_start(s, z, zone_of(s, z, block)) + z->capacity) {
+	if (!loc_possible(loc, s->full_bitmap, s->packs && !map) || block < s->layout.data_start ||
+		zone_of(s, z, block) >= z->n || block + n > zone_start(s, z, zone_of(s, z, block)) + z->capacity) {
 		(void)store_fail(s,
 			"%s %" PRIu64 ": its place, block %" PRIu64 ", is not inside a data zone, or no image looks so",
 			map ? "map page" : "page", id, block);
 		return;
 	}
 	if (s->packs && z->owner[block - s->layout.data_start] & ZONE_MAP_OWNER) { /* map pages share no block */
-		(void)store_fail(
-			s, "page %" PRIu64 ": its place, block %" PRIu64 ", is a map page's, too", id, block);
+		(void)store_fail(s, "page %" PRIu64 ": its place, block %" PRIu64 ", is a map page's, too", id, block);
 		return;
 	}
 	zone_own(s, z, map ? ZONE_MAP_OWNER | (uint32_t)id : (uint32_t)id, loc);
@@ -358,8 +357,8 @@ static int recover_zone(struct store *s, struct pl_ctx *x, struct zones *z, uint
 		}
 		for (uint32_t o = z->owner[start - s->layout.data_start + b], behind; o; o = behind) {
 			bool map = o & ZONE_MAP_OWNER;
-			pl_loc loc = map ? s->choice.addressing->map_loc(s, o & ~ZONE_MAP_OWNER)
-					 : (pl_loc){s->directory[o]};
+			pl_loc loc =
+				map ? s->choice.addressing->map_loc(s, o & ~ZONE_MAP_OWNER) : (pl_loc){s->directory[o]};
 			behind = s->packs && !map ? z->next[o] : 0;
 			live_end = pl_max64(live_end, start + b + loc_blocks(loc));
 		}

@@ -117,8 +117,7 @@ static bool finish_read(struct store *s, struct pl_ctx *x, struct zones *z, stru
 	bool stale = owner_loc(s, m->owner).v != m->loc.v || (frame != POOL_NONE && s->pool.frame[frame].dirty);
 	int err = stale ? PL_OK : m->status;
 	if (!stale && !err && !m->checked) {
-		err = image_fetched(
-			s, move_bytes(s, z, m), m->owner & ~ZONE_MAP_OWNER, m->loc, &m->image, &s->fault);
+		err = image_fetched(s, move_bytes(s, z, m), m->owner & ~ZONE_MAP_OWNER, m->loc, &m->image, &s->fault);
 		m->checked = !err;
 	}
 	if (!stale && err)

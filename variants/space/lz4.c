@@ -56,8 +56,8 @@ static int lz4_configure(
 		err = pl_fault_set(f, PL_INVALID, "space=lz4 needs page_bytes of at most %u, not %" PRIu32,
 			LZ4_PAGE_BYTES_MAX, page_bytes);
 	if (!err)
-		err = spc_class_blocks(
-			"lz4", fine, pl_conf_str(conf, "lz4.classes"), page_bytes / block_bytes, &derived[CLASS_BLOCKS], f);
+		err = spc_class_blocks("lz4", fine, pl_conf_str(conf, "lz4.classes"), page_bytes / block_bytes,
+			&derived[CLASS_BLOCKS], f);
 	if (!err)
 		derived[ACCELERATION] = pl_conf_u64(conf, "lz4.acceleration");
 	return err;

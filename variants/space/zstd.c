@@ -58,8 +58,8 @@ static int zstd_configure(
 	bool fine = spc_fine(derived, block_bytes);
 	int err = spc_check_geometry("zstd", fine, page_bytes, block_bytes, f);
 	if (!err)
-		err = spc_class_blocks(
-			"zstd", fine, pl_conf_str(conf, "zstd.classes"), page_bytes / block_bytes, &derived[CLASS_BLOCKS], f);
+		err = spc_class_blocks("zstd", fine, pl_conf_str(conf, "zstd.classes"), page_bytes / block_bytes,
+			&derived[CLASS_BLOCKS], f);
 	if (!err)
 		derived[LEVEL] = pl_conf_u64(conf, "zstd.level");
 	return err;
