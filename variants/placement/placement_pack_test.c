@@ -36,7 +36,7 @@ static int lab_open(struct lab *l, struct pl_fault *f)
 static void lab_start(struct lab *l, const char *placement, const char *page_bytes, bool pack)
 {
 	const char *set[][2] = {{"placement", placement}, {"device", "null"}, {"space", "lz4"},
-		{"page_bytes", page_bytes}, {"pool_bytes", "512k"}, {"log_bytes", "512k"}, {"max_value_bytes", "4k"},
+		{"page_bytes", page_bytes}, {"pool_bytes", "1M"}, {"log_bytes", "512k"}, {"max_value_bytes", "4k"},
 		{"zone.zone_bytes", "256k"}, {"zone.pack", pack ? "1" : "0"}, {"shadow.pack", pack ? "1" : "0"}};
 	struct pl_fault f = {0};
 	memset(l, 0, sizeof *l);

@@ -41,9 +41,7 @@
  * for each data block, 8 more while opening, packing 4 for each id. CPU time of the free map is not charged in simulated time.
  * Left out: reusing at once what was placed and released between two anchors; gathering ahead of need, or more than one
  * read of it in flight; placing by temperature. */
-#include "variants/placement/shadow_free.h"
-
-#include "engine/store/store.h"
+#include "variants/placement/shadow.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -79,46 +77,7 @@ static const struct pl_opt shadow_opts[] = {
 
 #define URGENT_PAGES 16u /* kept for deletes and for rolling forward */
 #define BATCH_MEMORY ((uint64_t)4 << 20)
-#define BATCHES_MAX 32u
 #define BATCHES_MIN 4u
-
-/* Images side by side on the device, and one write. */
-struct batch {
-	uint8_t *bytes;
-	uint8_t *tags; /* of each block: that of the first image in it */
-	uint32_t *frames; /* whose images these are */
-	uint64_t block;
-	uint32_t blocks, nframes;
-	bool in_flight;
-};
-#define FRAMES_A_BLOCK 8u /* packed images in one batch, for each of its blocks: more, and it is written */
-
-struct shadow {
-	struct shadow_free map; /* of the data region, from its block 0 */
-	uint64_t *dead; /* bit per data block */
-	uint64_t *adopted; /* while opening: the units of each data block that are an image's */
-	uint32_t *owner, *next;
-	uint8_t *units;
-	uint64_t live_blocks, dead_blocks, map_live_blocks, live_units;
-	struct pack_account live; /* the images */
-	uint64_t map_start, map_slots; /* slots per half */
-	uint64_t reserved; /* pages */
-	uint32_t data_blocks;
-	bool next_fit, trim;
-	uint32_t group_blocks, group_left, cursor; /* cursor: behind the last image */
-	uint64_t limit_blocks; /* live ones, at most */
-	uint32_t region_pages, regions;
-	uint32_t *scattered; /* scratch: per region, blocks free but in no whole page */
-	uint32_t *
-		gaps; /* scratch: per region, blocks that the units free inside of live blocks would make; packing only */
-	uint8_t *damaged; /* regions with an image that cannot be moved */
-	struct batch batch[BATCHES_MAX];
-	uint32_t batches, batch_blocks, batch_frames;
-	struct batch *filling;
-	struct pack_window window; /* of the batch being filled, when images are packed */
-	bool gathering; /* by_parent: what is placed goes where moved pages go, */
-	uint32_t behind; /* behind the last of them */
-};
 
 /* --- the device divided --------------------------------------------------------------------------------------------- */
 
@@ -390,7 +349,7 @@ static void batch_written(struct store *s, struct pl_ctx *x, struct io *io)
 	b->in_flight = false;
 }
 
-static void shadow_flush(struct store *s, struct pl_ctx *x)
+void shadow_flush(struct store *s, struct pl_ctx *x)
 {
 	struct shadow *w = s->placement;
 	struct batch *b = w->filling;
@@ -486,7 +445,7 @@ static pl_loc write_packed(struct store *s, struct pl_ctx *x, const struct plc_i
 }
 
 /* Blocks that a packed image needs beside those of the batch being filled. */
-static uint32_t new_blocks(const struct shadow *w, uint32_t units)
+uint32_t shadow_new_blocks(const struct shadow *w, uint32_t units)
 {
 	const struct batch *b = w->filling;
 	uint32_t alone = (units + PAGE_UNITS - 1) / PAGE_UNITS;
@@ -508,7 +467,7 @@ static bool continues(const struct shadow *w, uint64_t block, uint32_t n)
 
 /* Where the next image moved goes when no hole takes it: behind the last one, else to the front of a long run, so that
  * images that are not whole pages lie dense. */
-static uint32_t dense_room(const struct shadow *w, uint32_t behind, uint32_t n)
+uint32_t shadow_dense_room(const struct shadow *w, uint32_t behind, uint32_t n)
 {
 	if (behind < w->data_blocks && shadow_free_run(&w->map, behind) >= n &&
 		!w->map.avoid[behind / w->map.region_blocks])
@@ -527,7 +486,7 @@ static uint32_t gathering_room(struct shadow *w, uint32_t n)
 	uint32_t at = shadow_free_hole(&w->map, n);
 	if (at != SHADOW_NONE)
 		return at;
-	at = dense_room(w, w->behind, n);
+	at = shadow_dense_room(w, w->behind, n);
 	if (at == SHADOW_NONE) {
 		memset(w->map.avoid, 0, w->regions);
 		at = shadow_free_smallest(&w->map, n);
@@ -556,12 +515,12 @@ static uint32_t find_room(struct shadow *w, uint32_t n, bool *group)
 /* Blocks that an image needs, beside those of the batch being filled. */
 static uint32_t needs(const struct shadow *w, const struct plc_image *i)
 {
-	return i->units ? new_blocks(w, i->units) : (uint32_t)__builtin_popcount(i->img.bitmap);
+	return i->units ? shadow_new_blocks(w, i->units) : (uint32_t)__builtin_popcount(i->img.bitmap);
 }
 
 /* An image takes the n blocks at `at` that it needs; the whole accounting of a placement but the reservation. Its old image
  * leaves the list of its block first. */
-static pl_loc settle(
+pl_loc shadow_settle(
 	struct store *s, struct pl_ctx *x, struct shadow *w, const struct plc_image *i, uint32_t at, uint32_t n)
 {
 	uint64_t start = s->layout.data_start;
@@ -599,7 +558,7 @@ static pl_loc shadow_place(struct store *s, struct pl_ctx *x, const struct plc_i
 	w->reserved--;
 	uint32_t n = needs(w, i), alone = i->units ? (i->units + PAGE_UNITS - 1) / PAGE_UNITS : n;
 	if (!n)
-		return settle(s, x, w, i, 0, 0);
+		return shadow_settle(s, x, w, i, 0, 0);
 	bool group;
 	uint32_t at = find_room(w, n, &group);
 	if (n < alone && !continues(w, s->layout.data_start + at, n)) /* sharing the last block was not to be */
@@ -609,7 +568,7 @@ static pl_loc shadow_place(struct store *s, struct pl_ctx *x, const struct plc_i
 		w->group_left = w->group_blocks;
 	w->group_left = w->group_left > n ? w->group_left - n : 0;
 	w->cursor = at + n;
-	return settle(s, x, w, i, at, n);
+	return shadow_settle(s, x, w, i, at, n);
 }
 
 static struct plc_where shadow_where(const struct store *s, uint64_t id, pl_loc loc)
@@ -619,7 +578,7 @@ static struct plc_where shadow_where(const struct store *s, uint64_t id, pl_loc 
 	return (struct plc_where){loc_block(loc), loc_blocks(loc), false};
 }
 
-static void shadow_release(struct store *s, uint64_t id, pl_loc loc)
+void shadow_release(struct store *s, uint64_t id, pl_loc loc)
 {
 	struct shadow *w = s->placement;
 	uint32_t n = loc_blocks(loc);
@@ -653,26 +612,26 @@ static void shadow_anchored(struct store *s, struct pl_ctx *x)
 
 /* --- room ----------------------------------------------------------------------------------------------------------- */
 
-static bool below_limit(const struct store *s, const struct shadow *w, uint64_t pages, bool urgent)
+bool shadow_below_limit(const struct store *s, const struct shadow *w, uint64_t pages, bool urgent)
 {
 	uint64_t limit = w->limit_blocks + (urgent ? URGENT_PAGES * s->page_blocks : 0);
 	return pack_takes(&w->live) + (w->reserved + pages) * s->page_blocks <= limit;
 }
 
-static uint64_t needed(const struct shadow *w, uint64_t pages, bool urgent)
+uint64_t shadow_needed(const struct shadow *w, uint64_t pages, bool urgent)
 {
 	return w->reserved + pages + w->region_pages + (urgent ? 0 : URGENT_PAGES);
 }
 
-static bool grantable(const struct store *s, const struct shadow *w, uint64_t pages, bool urgent)
+bool shadow_grantable(const struct store *s, const struct shadow *w, uint64_t pages, bool urgent)
 {
-	return below_limit(s, w, pages, urgent) && w->map.whole_pages >= needed(w, pages, urgent);
+	return shadow_below_limit(s, w, pages, urgent) && w->map.whole_pages >= shadow_needed(w, pages, urgent);
 }
 
 static bool shadow_reserve(struct store *s, uint32_t pages, bool urgent)
 {
 	struct shadow *w = s->placement;
-	if (!grantable(s, w, pages, urgent))
+	if (!shadow_grantable(s, w, pages, urgent))
 		return false;
 	w->reserved += pages;
 	return true;
@@ -685,219 +644,6 @@ static void shadow_unreserve(struct store *s, uint32_t pages)
 	w->reserved -= pages;
 }
 
-/* --- gathering scattered blocks ------------------------------------------------------------------------------------- */
-
-struct region_free {
-	uint32_t pages; /* whole ones inside */
-	uint32_t scattered; /* blocks beside those */
-};
-
-static struct region_free region_free(const struct shadow *w, uint32_t region)
-{
-	const struct shadow_free *m = &w->map;
-	struct region_free f = {0, 0};
-	uint32_t b = region * m->region_blocks, end = b + m->region_blocks;
-	while (b < end) {
-		uint32_t from = shadow_bit_next(m->bit, b, end, true);
-		b = shadow_bit_next(m->bit, from, end, false);
-		f.pages += (b - from) / m->page_blocks;
-		f.scattered += (b - from) % m->page_blocks;
-	}
-	return f;
-}
-
-/* Blocks that what is free inside of a region's live blocks would make. */
-static uint32_t region_gaps(const struct shadow *w, uint32_t region)
-{
-	uint32_t free_units = 0, begin = region * w->map.region_blocks;
-	for (uint32_t b = begin; b < begin + w->map.region_blocks; b++)
-		free_units += w->units[b] ? PAGE_UNITS - w->units[b] : 0;
-	return free_units / PAGE_UNITS;
-}
-
-/* The region not yet chosen with the most scattered blocks, at least a page of them; the first of equals. */
-static uint32_t worst_region(const struct store *s, const struct shadow *w)
-{
-	uint32_t worst = SHADOW_NONE, most = s->page_blocks - 1;
-	for (uint32_t r = 0; r < w->regions; r++)
-		if (!w->map.avoid[r] && !w->damaged[r] && w->scattered[r] + w->gaps[r] > most) {
-			worst = r;
-			most = w->scattered[r] + w->gaps[r];
-		}
-	return worst;
-}
-
-/* Read the image of a page: PL_DAMAGED if what is there is not what its loc says. */
-static int fetch(struct store *s, struct pl_ctx *x, uint64_t id, pl_loc old, struct plc_image *i)
-{
-	*i = (struct plc_image){.id = {id}, .frame = POOL_NONE, .tag = DEV_TAG_CLEAN, .cleaning = true};
-	int err = io_read(s, x, DEV_TAG_CLEAN, loc_block(old), loc_blocks(old), s->image);
-	return err ? err : s->failed ? PL_FAILED : image_fetched(s, s->image, id, old, i, &s->fault);
-}
-
-/* Put an image just read to the n blocks at `at` that it needs. */
-static void move(struct store *s, struct pl_ctx *x, struct shadow *w, const struct plc_image *i, pl_loc old,
-	uint32_t at, uint32_t n)
-{
-	uint64_t id = i->id.v;
-	store_set_loc(s, id, settle(s, x, w, i, at, n));
-	s->choice.addressing->changed(s, id, ADR_MOVED);
-	shadow_release(s, id, old);
-	s->stats.moved_pages++;
-	s->stats.moved_bytes += loc_bytes(old, s->block_bytes);
-}
-
-/* Room for n blocks of an image moved: a hole elsewhere, else where it lies dense if a whole page may be broken. */
-static uint32_t gather_room(struct shadow *w, uint32_t n, bool whole, uint32_t *behind)
-{
-	uint32_t at = shadow_free_hole(&w->map, n);
-	if (at == SHADOW_NONE && whole) {
-		at = dense_room(w, *behind, n);
-		*behind = at + n;
-	}
-	return at;
-}
-
-/* Move what begins in a region into holes elsewhere; whole pages are broken for it only as long as the region gives more.
- * *behind: the last image moved so. False: not all of it found room. */
-static bool empty_region(struct store *s, struct pl_ctx *x, struct shadow *w, uint32_t region, uint32_t *behind)
-{
-	uint32_t begin = region * w->map.region_blocks;
-	uint64_t gain = w->region_pages - region_free(w, region).pages, whole = w->map.whole_pages;
-	shadow_flush(s, x); /* an earlier region's images may have come here */
-	io_drain(s, x);
-	for (uint32_t b = begin, next; b < begin + w->map.region_blocks && !s->failed; b++)
-		for (uint32_t id = w->owner[b]; id && !s->failed; id = next) {
-			struct plc_image i;
-			pl_loc old = store_loc(s, id);
-			next = s->packs ? w->next[id] : 0;
-			/* a packed image that finds no block to share takes as many as it touched */
-			uint32_t n = s->packs && loc_packed(old) ? new_blocks(w, loc_units(old)) : loc_blocks(old);
-			uint32_t at = 0;
-			if (n) {
-				n = loc_blocks(old);
-				at = gather_room(w, n,
-					whole - w->map.whole_pages + 1 < gain && w->map.whole_pages > w->reserved,
-					behind);
-			}
-			if (at == SHADOW_NONE)
-				return false;
-			if (fetch(s, x, id, old, &i))
-				w->damaged[region] = 1; /* what is damaged stays where it is, for check to name */
-			else
-				move(s, x, w, &i, old, at, n);
-		}
-	return !w->damaged[region];
-}
-
-/* Empty regions until `want` pages will be whole after the next anchor. No page is dirty and nothing is dead. */
-static void gather_scattered(struct store *s, struct pl_ctx *x, struct shadow *w, uint64_t want)
-{
-	for (uint32_t r = 0; r < w->regions; r++) {
-		w->scattered[r] = region_free(w, r).scattered;
-		w->gaps[r] = s->packs ? region_gaps(w, r) : 0;
-	}
-	uint64_t coming = w->map.whole_pages;
-	uint32_t behind = SHADOW_NONE;
-	while (coming < want && w->map.whole_pages > w->reserved && !s->failed) {
-		uint32_t r = worst_region(s, w);
-		if (r == SHADOW_NONE)
-			break;
-		w->map.avoid[r] = 1;
-		uint64_t whole = w->map.whole_pages, dead = w->dead_blocks;
-		bool emptied = empty_region(s, x, w, r, &behind);
-		coming -= whole - w->map.whole_pages;
-		if (emptied)
-			coming += (w->dead_blocks - dead + w->scattered[r]) / s->page_blocks;
-		else /* it may hold the room that others need */
-			w->scattered[r] = w->gaps[r] = w->map.avoid[r] = 0;
-	}
-	memset(w->map.avoid, 0, w->regions);
-}
-
-static bool grant_moved(struct store *s, uint32_t pages)
-{
-	struct shadow *w = s->placement;
-	if (w->map.whole_pages < w->reserved + pages)
-		return false;
-	w->reserved += pages;
-	return true;
-}
-
-/* Have what begins in a region written elsewhere, with an anchor whenever what is kept for it is promised. */
-static int move_region(struct store *s, struct pl_ctx *x, struct shadow *w, uint32_t region)
-{
-	uint32_t begin = region * w->map.region_blocks;
-	int err = PL_OK;
-	for (uint32_t b = begin; b < begin + w->map.region_blocks && !err; b++) {
-		if (!w->owner[b])
-			continue;
-		uint64_t block = s->layout.data_start + b;
-		err = store_relocate(s, x, block, w->owner[b], NULL, grant_moved);
-		if (err == PL_AGAIN) {
-			err = checkpoint_run(s, x);
-			if (!err)
-				err = store_relocate(s, x, block, w->owner[b], NULL, grant_moved);
-		}
-		if (err && err != PL_AGAIN && !s->failed) { /* what is damaged stays where it is, for check to name */
-			w->damaged[region] = 1;
-			err = PL_OK;
-		}
-	}
-	int last = s->failed ? PL_FAILED : checkpoint_run(s, x);
-	return last ? last : err;
-}
-
-/* The same where only its ancestors know where a page lies: pages are moved by being written, so what was gained shows
- * after each region. */
-static int gather_by_parent(struct store *s, struct pl_ctx *x, struct shadow *w, uint64_t want)
-{
-	int err = PL_OK;
-	w->gathering = true;
-	w->behind = SHADOW_NONE;
-	w->group_left = 0;
-	for (uint32_t r = 0; r < w->regions; r++)
-		w->scattered[r] = region_free(w, r).scattered;
-	while (!err && w->map.whole_pages < want) {
-		uint32_t r = worst_region(s, w);
-		if (r == SHADOW_NONE)
-			break;
-		w->map.avoid[r] = 1;
-		err = move_region(s, x, w, r);
-		w->map.avoid[r] = 0; /* it is free now, or as far as it can be */
-		w->scattered[r] = 0;
-		if (err == PL_AGAIN) /* no room to move a single page */
-			err = PL_OK;
-	}
-	memset(w->map.avoid, 0, w->regions);
-	w->gathering = false;
-	return err;
-}
-
-static int shadow_make_room(struct store *s, struct pl_ctx *x, uint32_t pages, bool urgent)
-{
-	struct shadow *w = s->placement;
-	/* a dirty page counts twice, old image and reservation, until it is written */
-	int err = checkpoint_run(s, x);
-	for (uint32_t round = 0; !err && round < 2 * w->regions + 2; round++) {
-		if (grantable(s, w, pages, urgent))
-			return PL_OK;
-		if (!below_limit(s, w, pages, urgent))
-			return PL_FULL;
-		uint64_t whole = w->map.whole_pages;
-		uint64_t batch = pl_max64(w->region_pages, w->data_blocks / s->page_blocks / 64);
-		if (store_by_parent(s))
-			err = gather_by_parent(s, x, w, needed(w, pages, urgent) + batch);
-		else {
-			gather_scattered(s, x, w, needed(w, pages, urgent) + batch);
-			err = checkpoint_run(s, x);
-		}
-		if (!err && w->map.whole_pages <= whole && !grantable(s, w, pages, urgent))
-			return PL_FULL;
-	}
-	return err ? err : PL_FULL;
-}
-
 static void shadow_checkpoint(struct store *s, struct pl_ctx *x, struct anchor *a)
 {
 	(void)a;
@@ -908,7 +654,7 @@ static void shadow_report(const struct store *s, struct plc_report *r)
 {
 	const struct shadow *w = s->placement;
 	uint64_t slots = 2 * w->map_slots * s->page_blocks;
-	uint64_t keep = pl_min64(w->map.free_blocks, needed(w, 0, false) * s->page_blocks);
+	uint64_t keep = pl_min64(w->map.free_blocks, shadow_needed(w, 0, false) * s->page_blocks);
 	r->capacity_blocks = w->data_blocks + slots;
 	r->live_blocks = w->live_blocks + w->map_live_blocks;
 	r->dead_blocks = w->dead_blocks;
