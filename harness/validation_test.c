@@ -123,6 +123,12 @@ static void cleaning_store(void **state)
 	holds("cleaning-store-small", 8);
 }
 
+static void zone_size(void **state)
+{
+	(void)state;
+	holds("zone-size-small", 5);
+}
+
 static void zn540(void **state)
 {
 	(void)state;
@@ -192,7 +198,7 @@ static void small_scales_go_with_full_ones(void **state)
 {
 	static const char *const judged[] = {"cleaning-uniform-small", "cleaning-skew-small", "zone-superblock-small",
 		"zns-conventional-small", "overview-small", "space-law-small", "pingpong-small", "fill-and-skew-small",
-		"zns-store-small", "few-zones-small", "cleaning-store-small", "node-layouts-small"};
+		"zns-store-small", "few-zones-small", "cleaning-store-small", "zone-size-small", "node-layouts-small"};
 	glob_t g;
 	(void)state;
 	assert_int_equal(glob("harness/exp/*-small.ini", 0, NULL, &g), 0);
@@ -266,6 +272,7 @@ int main(void)
 		cmocka_unit_test(zns_conventional),
 		cmocka_unit_test(space_law),
 		cmocka_unit_test(cleaning_store),
+		cmocka_unit_test(zone_size),
 		cmocka_unit_test(zn540),
 		cmocka_unit_test(opfs_calls),
 		cmocka_unit_test(overview),

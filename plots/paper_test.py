@@ -207,6 +207,16 @@ def cleaning_store(results):
                     "data_capacity_bytes": 4096 * 1000})
 
 
+def zone_size(results):
+    flash = {"sim_ssd.channels": 1, "sim_ssd.dies_per_channel": 1, "sim_ssd.planes": 1, "sim_ssd.flash_page_bytes": 4096,
+             "sim_ssd.pages_per_block": 64}
+    for streams, order in module("zone-size").WAYS:
+        for size in (65536, 262144, 1048576):
+            results.add("g", {**flash, "zone.streams": streams, "zone.order": order, "zone.zone_bytes": size}, {}, phase={
+                "media_write_bytes": ABOVE * 1000, "host_write_bytes": 1000, "moved_bytes": 500, "page_write_bytes": 900,
+                "host_write_bytes_map": 100, "live_bytes": 65, "data_capacity_bytes": 100})
+
+
 def module(name):
     spec = importlib.util.spec_from_file_location("figure", HERE / "paper" / f"{name}.py")
     loaded = importlib.util.module_from_spec(spec)
@@ -216,7 +226,7 @@ def module(name):
 
 FIGURES = {"cleaning-uniform": cleaning_uniform, "cleaning-skew": cleaning_skew, "zone-superblock": zone_superblock,
            "zn540": zn540, "opfs-calls": opfs_calls, "zns-conventional": zns_conventional,
-           "space-law": space_law, "cleaning-store": cleaning_store}
+           "space-law": space_law, "cleaning-store": cleaning_store, "zone-size": zone_size}
 
 # Figures of engine runs, which have tests of their own.
 OTHERS = {"demo": sample.write, "overview": sample.write_overview}
@@ -255,6 +265,12 @@ class Figures(unittest.TestCase):
     def test_deviations_are_those_of_the_numbers(self):
         for name in FIGURES:
             figure = self.draw(name)
+            if name == "zone-size":
+                for place, wa in enumerate((ABOVE, 1.5, 1.5 * ABOVE)):
+                    for line in figure.axes[place].lines[:3]:
+                        self.assertTrue(all(abs(y - wa) < 1e-9 for y in line.get_ydata()), line.get_label())
+                self.pyplot.close(figure)
+                continue
             columns = len(figure.axes) // 2
             lower = figure.axes[columns:]
             if name in ("zns-conventional", "cleaning-store"):
