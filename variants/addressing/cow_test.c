@@ -194,6 +194,55 @@ static void a_read_after_opening_reads_its_path(void **state)
 	lab_end(&l);
 }
 
+/* An epoch that changes more than a delta holds is anchored by a base. */
+static void long_epochs_are_anchored_whole(void **state)
+{
+	(void)state;
+	const char *const set[][2] = {{"durability", "none"}}; /* no log that asks for an anchor */
+	struct lab l;
+	lab_start(&l, set, PL_COUNT(set));
+	load(&l, KEYS);
+	struct kv_stats before = stats(&l);
+	for (uint32_t k = 0; k < KEYS; k += 9)
+		assert_int_equal(update(&l, k * 10, 1), PL_OK);
+	assert_int_equal(stats(&l).checkpoints, before.checkpoints);
+	assert_int_equal(kv_checkpoint(l.kv, &l.x), PL_OK);
+	assert_true(stats(&l).page_writes > before.page_writes + 300); /* placed and released: more than 512 changes */
+	kv_abandon(l.kv);
+	lab_open(&l);
+	lab_end(&l);
+}
+
+/* The image that lay there before is whole, and of the same tree; only its generation is another. */
+static void a_lost_write_is_noticed(void **state)
+{
+	(void)state;
+	struct lab l;
+	uint8_t old[4096];
+	uint32_t frame = POOL_NONE;
+	lab_start(&l, NULL, 0);
+	load(&l, 600);
+	for (uint32_t i = 0; i < l.s->pool.frames; i++) {
+		bool exact = false;
+		if (l.s->pool.frame[i].state == FRAME_VALID && page_kind(frame_page(l.s, i)) == PAGE_LEAF)
+			(void)nod_lower_bound(l.choice.node, &l.s->node, frame_page(l.s, i), key_of(&l, 3000), &exact);
+		frame = exact ? i : frame;
+	}
+	assert_true(frame != POOL_NONE);
+	struct frame *f = &l.s->pool.frame[frame];
+	assert_int_equal(io_read(l.s, &l.x, DEV_TAG_LEAF, loc_block(f->loc), 1, old), PL_OK);
+	assert_int_equal(update(&l, 3000, 1), PL_OK);
+	assert_int_equal(kv_checkpoint(l.kv, &l.x), PL_OK);
+	assert_int_equal(io_write(l.s, &l.x, DEV_TAG_LEAF, loc_block(f->loc), 1, old), PL_OK);
+	lab_close(&l);
+	lab_open(&l);
+	assert_int_equal(get(&l, 3000), PL_DAMAGED);
+	assert_non_null(strstr(kv_fault_text(l.kv), "a write was lost"));
+	kv_abandon(l.kv);
+	dev_close(l.dev);
+	pl_conf_free(&l.conf);
+}
+
 /* --- what holds of references ------------------------------------------------------------------------------------- */
 
 struct seen {
@@ -439,6 +488,8 @@ int main(void)
 		{"addressing.cow.an_update_writes_its_path", an_update_writes_its_path, NULL, NULL, NULL},
 		{"addressing.cow.a_read_after_opening_reads_its_path", a_read_after_opening_reads_its_path, NULL, NULL,
 			NULL},
+		{"addressing.cow.long_epochs_are_anchored_whole", long_epochs_are_anchored_whole, NULL, NULL, NULL},
+		{"addressing.cow.a_lost_write_is_noticed", a_lost_write_is_noticed, NULL, NULL, NULL},
 		{"addressing.cow.references_hold_at_any_moment", references_hold_at_any_moment, NULL, NULL, NULL},
 		{"addressing.cow.every_page_is_found_by_its_image", every_page_is_found_by_its_image, NULL, NULL, NULL},
 		{"addressing.cow.cleaning_has_its_own_tag", cleaning_has_its_own_tag, NULL, NULL, NULL},
