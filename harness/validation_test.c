@@ -171,6 +171,12 @@ static void few_zones(void **state)
 	holds("few-zones-small", 6);
 }
 
+static void cow_table(void **state)
+{
+	(void)state;
+	holds("cow-table-small", 9);
+}
+
 /* With one zone less than few-zones shows, the answer is a sentence. */
 static void too_few_zones_are_refused(void **state)
 {
@@ -198,7 +204,8 @@ static void small_scales_go_with_full_ones(void **state)
 {
 	static const char *const judged[] = {"cleaning-uniform-small", "cleaning-skew-small", "zone-superblock-small",
 		"zns-conventional-small", "overview-small", "space-law-small", "pingpong-small", "fill-and-skew-small",
-		"zns-store-small", "few-zones-small", "cleaning-store-small", "zone-size-small", "node-layouts-small"};
+		"zns-store-small", "few-zones-small", "cow-table-small", "cleaning-store-small", "zone-size-small",
+		"node-layouts-small"};
 	glob_t g;
 	(void)state;
 	assert_int_equal(glob("harness/exp/*-small.ini", 0, NULL, &g), 0);
@@ -280,6 +287,7 @@ int main(void)
 		cmocka_unit_test(fill_and_skew),
 		cmocka_unit_test(zns_store),
 		cmocka_unit_test(few_zones),
+		cmocka_unit_test(cow_table),
 		cmocka_unit_test(too_few_zones_are_refused),
 		cmocka_unit_test(node_layouts),
 		cmocka_unit_test(small_scales_go_with_full_ones),

@@ -190,6 +190,15 @@ def few_zones(results):
     results.add_store("conventional", {"records": 100})
 
 
+def cow_table(results):
+    for addressing in ("table", "cow"):
+        for records in (160, 320):
+            results.add_store("interval", {"records": records}, {"addressing": addressing},
+                              data_capacity_bytes=1 << 27, live_pages=records / 4 + 5)
+            results.add_store("zones", {"records": records}, {"addressing": addressing}, live=records / 640,
+                              data_capacity_bytes=1 << 27, host_write_bytes_clean=3 * 1001.5 * 16384)
+
+
 def cleaning_store(results):
     script = module("cleaning-store")
     pages, u = 16, 0.8
@@ -232,7 +241,8 @@ FIGURES = {"cleaning-uniform": cleaning_uniform, "cleaning-skew": cleaning_skew,
 OTHERS = {"demo": sample.write, "overview": sample.write_overview}
 
 
-STORES = {"pingpong": pingpong, "fill-and-skew": fill_and_skew, "zns-store": zns_store, "few-zones": few_zones}
+STORES = {"pingpong": pingpong, "fill-and-skew": fill_and_skew, "zns-store": zns_store, "few-zones": few_zones,
+          "cow-table": cow_table}
 
 
 def deviations(panels):
