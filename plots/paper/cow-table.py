@@ -18,7 +18,7 @@ LOOKS = {"table": (style.BLUE, "o", False), "cow": (style.VERMILION, "s", True)}
 WORDS = {"table": "mapping table", "cow": "copy on write, up to the root"}
 CAPTION = ("Updates of one record, uniform; leaves of 4 KiB with four records. Left: all pages in the pool, shadow placement, a "
            "log of 256 KiB to 16 MiB, whose bytes do not count; crosses: distinct inner pages above the leaves hit, the root, and "
-           "those leaves, without anchors. Others: no log, a pool of a twentieth of the pages, zones of 256 KiB, the emptiest cleaned first. "
+           "those leaves, without anchors. Others: no log, a pool of 4 MiB, zones of 256 KiB, the emptiest cleaned first. "
            "Cleaning under copy on write moves a page by writing its path.")
 
 
