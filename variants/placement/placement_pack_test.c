@@ -33,7 +33,9 @@ static int lab_open(struct lab *l, struct pl_fault *f)
 	return kv_open(&l->choice, &l->conf, l->dev, &l->x, &l->kv, f);
 }
 
-static void lab_start(struct lab *l, const char *placement, const char *page_bytes, bool pack)
+/* more: options and their values, the last one NULL; or NULL. */
+static void lab_begin(
+	struct lab *l, const char *placement, const char *page_bytes, bool pack, const char *const (*more)[2])
 {
 	const char *set[][2] = {{"placement", placement}, {"device", "null"}, {"space", "lz4"},
 		{"page_bytes", page_bytes}, {"pool_bytes", "1M"}, {"log_bytes", "512k"}, {"max_value_bytes", "4k"},
@@ -46,11 +48,18 @@ static void lab_start(struct lab *l, const char *placement, const char *page_byt
 	reg_declare(&l->conf);
 	for (size_t i = 0; i < PL_COUNT(set); i++)
 		assert_int_equal(pl_conf_set(&l->conf, set[i][0], set[i][1], &f), PL_OK);
+	for (; more && (*more)[0]; more++)
+		assert_int_equal(pl_conf_set(&l->conf, (*more)[0], (*more)[1], &f), PL_OK);
 	assert_int_equal(reg_choose(&l->conf, &l->choice, &f), PL_OK);
 	struct dev_args a = {.conf = &l->conf, .seed = 1, .capacity_bytes = 16u << 20, .block_bytes = 4096};
 	assert_int_equal(dev_open(l->choice.device, &a, &l->dev, &f), PL_OK);
 	if (kv_format(&l->choice, &l->conf, 1, l->dev, &l->x, &f) || lab_open(l, &f))
 		fail_msg("%s", f.text);
+}
+
+static void lab_start(struct lab *l, const char *placement, const char *page_bytes, bool pack)
+{
+	lab_begin(l, placement, page_bytes, pack, NULL);
 }
 
 static void lab_end(struct lab *l)
@@ -113,6 +122,34 @@ static void a_page_of_one_block_is_read_as_one_block(void **state)
 			reads * s->block_bytes);
 		lab_end(&l);
 	}
+}
+
+/* In a group of zones an image of a client may find room only where survivors go, and is on its way at the flush all the
+ * same: else its frame waits, and nobody may write the page again. */
+static void no_frame_waits_among_survivors(void **state)
+{
+	(void)state;
+	static const char *const nowa[][2] = {{"zone.order", "nowa"}, {"zone.streams", "temperature"},
+		{"zone.open_zones", "3"}, {"zone.survivors", "stream"}, {"zone.zone_bytes", "64k"}, {NULL, NULL}};
+	struct lab l;
+	struct pl_fault f = {0};
+	lab_begin(&l, "zone", "16k", true, nowa);
+	put_all(&l, 12000, 2);
+	struct store *s = (struct store *)l.kv;
+	assert_int_equal(s->pool.writing, 0);
+	for (uint32_t round = 0; round < 40; round++) {
+		for (uint32_t k = round; k < 12000; k += 40) {
+			char key[16];
+			size_t n = (size_t)snprintf(key, sizeof key, "key%07u", k);
+			assert_int_equal(kv_put(l.kv, &l.x, pl_slice_of(key, n), pl_slice_of(key, n)), PL_OK);
+		}
+		pool_write_cold(s, &l.x);
+		io_drain(s, &l.x);
+		assert_int_equal(s->pool.writing, 0);
+	}
+	if (kv_check(l.kv, &l.x, &f))
+		fail_msg("%s", f.text);
+	lab_end(&l);
 }
 
 /* Bytes of pages that the device got for one page placed, and that live ones take. */
@@ -215,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		{"placement.pack.a_page_of_one_block_is_read_as_one_block", a_page_of_one_block_is_read_as_one_block,
 			NULL, NULL, NULL},
+		{"placement.pack.no_frame_waits_among_survivors", no_frame_waits_among_survivors, NULL, NULL, NULL},
 		{"placement.pack.packed_images_take_less", packed_images_take_less, NULL, NULL, NULL},
 		{"placement.pack.a_wrong_place_is_named", a_wrong_place_is_named, NULL, NULL, NULL},
 	};

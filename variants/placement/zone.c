@@ -458,17 +458,22 @@ static pl_loc zone_place(struct store *s, struct pl_ctx *x, const struct plc_ima
 	return zone_append(s, x, z, t, i, map ? ZONE_MAP_OWNER | (uint32_t)i->id.v : (uint32_t)i->id.v);
 }
 
-static void flush_streams(struct store *s, struct pl_ctx *x, struct zones *z, uint32_t n)
+static void flush_streams(struct store *s, struct pl_ctx *x, struct zones *z)
 {
-	for (uint32_t k = 0; k < n; k++)
+	for (uint32_t k = 0; k < z->streams; k++)
 		gather_flush(s, x, &z->stream[k].gather);
 }
 
-/* Survivors that are packed go on filling their blocks until the anchor, or until one of them is read. */
+/* Survivors that are packed go on filling their blocks until the anchor, or until one of them is read. In a group clients'
+ * images may be among them: their frames wait. */
 static void zone_flush(struct store *s, struct pl_ctx *x)
 {
 	struct zones *z = s->placement;
-	flush_streams(s, x, z, s->packs ? z->users : z->streams);
+	for (uint32_t k = 0; k < z->streams; k++) {
+		struct gather *g = &z->stream[k].gather;
+		if (!s->packs || k < z->users || g->nframes[g->current])
+			gather_flush(s, x, g);
+	}
 }
 
 static void zone_before_read(struct store *s, struct pl_ctx *x, pl_loc loc)
@@ -500,7 +505,7 @@ static void zone_checkpoint(struct store *s, struct pl_ctx *x, struct anchor *a)
 {
 	struct zones *z = s->placement;
 	(void)a;
-	flush_streams(s, x, z, z->streams);
+	flush_streams(s, x, z);
 }
 
 const struct plc_ops plc_zone = {
