@@ -156,7 +156,7 @@ static void pingpong(void **state)
 static void fill_and_skew(void **state)
 {
 	(void)state;
-	holds("fill-and-skew-small", 9);
+	holds("fill-and-skew-small", 12);
 }
 
 static void zns_store(void **state)

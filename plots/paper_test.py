@@ -169,7 +169,7 @@ def pingpong(results):
 
 
 def fill_and_skew(results):
-    for group in ("inplace", "plain", "plain-lz4", "aligned", "aligned-lz4"):
+    for group in ("inplace", "plain", "plain-lz4", "aligned", "aligned-lz4", "ordered-packed"):
         for records, live in ((100, 0.2), (400, 0.9)):
             results.add_store(group, {"records": records, "zipf.theta": 0.8}, live=live)
         for theta in (0.001, 0.99):

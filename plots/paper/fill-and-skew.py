@@ -16,9 +16,11 @@ import style     # noqa: E402
 
 QUESTION = "In place against out of place, as the device fills up and updates become skewed"
 LOOKS = {"inplace": (style.VERMILION, "s", False), "plain": (style.SKY, "o", True), "plain-lz4": (style.ORANGE, "D", True),
-         "aligned": (style.SKY, "o", False), "aligned-lz4": (style.ORANGE, "D", False)}
+         "aligned": (style.SKY, "o", False), "aligned-lz4": (style.ORANGE, "D", False),
+         "ordered-packed": (style.GREEN, "^", False)}
 WORDS = {"inplace": "in place, written twice", "plain": "zones, unaligned", "plain-lz4": "zones, unaligned, LZ4",
-         "aligned": "zones of two superblocks", "aligned-lz4": "zones of two superblocks, LZ4"}
+         "aligned": "zones of two superblocks", "aligned-lz4": "zones of two superblocks, LZ4",
+         "ordered-packed": "zones of one, in order, LZ4 packed"}
 LINES = {"plain": "--", "plain-lz4": "--"}
 MEASURES = ((stores.store_amplification, "store amplification"), (stores.device_amplification, "device amplification"),
             (stores.total_amplification, "total amplification"), (measures.kops, "thousand operations/s"))
