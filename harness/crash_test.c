@@ -110,7 +110,8 @@ static int one_campaign(
 	model_lab_init(&lab, c, seed % 4 == 3);
 	bool roomy =
 		seed % 4 == 2; /* more pages than frames and few checkpoints: dirty pages have to go between them */
-	model_lab_set(&lab, "pool_bytes", "262144");
+	bool dense = model_packed_page_bytes() == 4096; /* several pages to a block: half the pool, and less room */
+	model_lab_set(&lab, "pool_bytes", dense ? "131072" : "262144");
 	model_lab_set(&lab, "log_bytes", roomy ? "655360" : "327680");
 	model_lab_set(&lab, "max_value_bytes", "8192");
 	model_lab_set(&lab, "zone.zone_bytes", "65536");
@@ -124,6 +125,8 @@ static int one_campaign(
 		roomy && moves(c) ? (logs(c) ? 2048u : 1536u) << 10 : 4u << 20; /* and zones have to be cleaned */
 	if (roomy && is(c->placement->name, "zone") && is(c->addressing->name, "cow"))
 		lab.capacity_bytes += 256u << 10; /* which writes paths here, too */
+	if (roomy && dense && is(c->placement->name, "zone"))
+		lab.capacity_bytes -= 384u << 10;
 	struct campaign_plan p = {.choice = c,
 		.lab = &lab,
 		.seed = seed,
