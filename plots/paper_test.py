@@ -118,18 +118,19 @@ def zns_conventional(results):
 
 def space_law(results):
     for page in (16384, 65536):
-        for (space, classes, packed), (_, _, _, edges) in module("space-law").SERIES.items():
+        for (space, classes, packed), (_, _, _, spread) in module("space-law").SERIES.items():
             spec = {"page_bytes": page, "value.compressibility": 0.5}
             if classes != "-":
                 spec[f"{space}.classes"] = classes
             if packed:
                 spec.update({"zone.pack": 1, "inplace.pack": 1})
             writes, needed = 10, page / 2
-            allocated = needed + (edges or 0) * 2048 + (ABOVE - 1) * page
+            allocated = needed + (spread or 0) / 2 + (ABOVE - 1) * page
             for placement in ("inplace", "zone"):
                 results.add("sizes", spec, {}, choices={"space": space, "placement": placement},
                             phase={"page_writes": writes, "page_exact_bytes": writes * needed,
-                                   "page_write_bytes": writes * allocated})
+                                   "page_write_bytes": writes * allocated,
+                                   "host_write_bytes_leaf": writes * (0.9 * page if packed else allocated)})
 
 
 class StoreResults(Results):
@@ -290,6 +291,14 @@ class Figures(unittest.TestCase):
             for value in shown:
                 self.assertAlmostEqual(value, 2.0, delta=0.35 if name == "zone-superblock" else 0.02, msg=name)
             self.pyplot.close(figure)
+
+    def test_packed_images_are_shown_in_the_blocks_they_are_written_in(self):
+        figure = self.draw("space-law")
+        drawn = {line.get_label(): [round(float(y), 4) for y in line.get_ydata()] for line in figure.axes[0].lines}
+        self.assertEqual(drawn["LZ4, packed"], [0.9, 0.9])
+        self.assertEqual(drawn["of it, taken by images"], [round(0.52 + 32 / page, 4) for page in (16384, 65536)])
+        self.assertEqual(drawn["holes and LZ4"], [round(0.52 + 2048 / page, 4) for page in (16384, 65536)])
+        self.pyplot.close(figure)
 
     def test_stores_show_the_numbers_of_their_counters(self):
         for name, panel, value in (("zns-store", 0, 2), ("zns-store", 1, 1.5), ("zns-store", 2, 10), ("zns-store", 3, 10),
