@@ -84,15 +84,15 @@ def caption_lines(text, width):
     return len(textwrap.wrap(text, int(width * LETTERS))) + 1
 
 
-def finish(figure, experiment):
-    """The footer: where the numbers come from. Returns the figure."""
-    style.footer(figure, measures.caption(experiment))
+def finish(figure, experiment, **words):
+    """The footer: where the numbers come from; words are those of measures.caption. Returns the figure."""
+    style.footer(figure, measures.caption(experiment, **words))
     return figure
 
 
-def main(path, draw, question, about, shows=lambda run: run.derived):
+def main(path, draw, question, about, shows=lambda run: run.derived, **words):
     """The program of a figure: arguments, results, drawing, files. draw(experiment, pyplot) returns the figure; shows(run):
-    whether the figure can show a run, by default those of devices alone."""
+    whether the figure can show a run, by default those of devices alone; words: of the footer."""
     name = pathlib.Path(path).stem
     parser = argparse.ArgumentParser(description=question)
     parser.add_argument("runs", type=pathlib.Path, help="directory of the experiment's results")
@@ -103,7 +103,7 @@ def main(path, draw, question, about, shows=lambda run: run.derived):
         if not any(shows(run) for run in experiment.runs):
             raise load.LoadError(f"{options.runs} has no run that this figure shows")
         pyplot = style.matplotlib_defaults()
-        figure = finish(draw(experiment, pyplot), experiment)
+        figure = finish(draw(experiment, pyplot), experiment, **words)
     except load.LoadError as error:
         print(f"{name}.py: {error}", file=sys.stderr)
         return 1

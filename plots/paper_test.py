@@ -172,7 +172,8 @@ def pingpong(results):
 def fill_and_skew(results):
     for group in ("inplace", "plain", "plain-lz4", "aligned", "aligned-lz4", "ordered-packed"):
         for records, live in ((100, 0.2), (400, 0.9)):
-            results.add_store(group, {"records": records, "zipf.theta": 0.8}, live=live)
+            results.add_store(group, {"records": records, "zipf.theta": 0.8}, live=live,
+                              operations=20000 if records == 100 else 10000)  # more than in the lower row
         for theta in (0.001, 0.99):
             results.add_store(f"{group}-skew", {"records": 400, "zipf.theta": theta}, live=0.75)
 
@@ -227,6 +228,22 @@ def zone_size(results):
                 "host_write_bytes_map": 100, "live_bytes": 65, "data_capacity_bytes": 100})
 
 
+def node_layouts(directory):
+    """Lines a lookup rise by a tenth of the first layout's with each layout, seeds lie two lines apart."""
+    directory.mkdir()
+    groups = [(group, 1 + 0.1 * at) for at, group in enumerate(module("node-layouts").LOOKS)]
+    cells = [(keys, size, group, factor, seed) for keys in ("url", "uuid") for size in (4096, 65536)
+             for group, factor in groups for seed in (1, 2)]
+    for index, (keys, size, group, factor, seed) in enumerate(cells):
+        rows = [{"row": "run", "schema": 1, "experiment": "node-layouts", "group": group, "index": index, "seed": seed,
+                 "label": f"{index}", "choices": {}, "spec": {"keys": keys, "page_bytes": str(size)}, "simulated": True},
+                {"row": "host", "revision": "0123456789abcdef"}, {"row": "node", "lookups": 10, "records": 100},
+                {"row": "derived", "lines_per_lookup": 20 * factor + 2 * seed - 3},
+                {"row": "wall", "cpu_ns_per_lookup": 500 + seed, "not_counted_because": "there is no counter"},
+                {"row": "end", "status": "ok", "reason": "", "wall_ms": 1, "digest": "0"}]
+        (directory / f"{index:04d}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
 def module(name):
     spec = importlib.util.spec_from_file_location("figure", HERE / "paper" / f"{name}.py")
     loaded = importlib.util.module_from_spec(spec)
@@ -239,7 +256,7 @@ FIGURES = {"cleaning-uniform": cleaning_uniform, "cleaning-skew": cleaning_skew,
            "space-law": space_law, "cleaning-store": cleaning_store, "zone-size": zone_size}
 
 # Figures of engine runs, which have tests of their own.
-OTHERS = {"demo": sample.write, "overview": sample.write_overview}
+OTHERS = {"demo": sample.write, "overview": sample.write_overview, "node-layouts": node_layouts}
 
 
 STORES = {"pingpong": pingpong, "fill-and-skew": fill_and_skew, "zns-store": zns_store, "few-zones": few_zones,
@@ -337,6 +354,19 @@ class Figures(unittest.TestCase):
             foot = min(axes.get_tightbbox(figure.canvas.get_renderer()).y0 for axes in figure.axes)
             caption = figure.texts[-1].get_window_extent(figure.canvas.get_renderer()).y1
             self.assertLess(caption, foot, f"{name}: the caption runs into the panels")
+            self.pyplot.close(figure)
+
+    def test_no_mark_is_cut_at_an_edge(self):
+        """Half a mark above the upper limit looks like half a mark; points lie well inside."""
+        for name in STORES:
+            figure = self.draw(name)
+            for axes in figure.axes:
+                for line in axes.lines:
+                    if line.get_marker() in ("None", "", None):
+                        continue
+                    for y in line.get_ydata():
+                        inside = axes.transAxes.inverted().transform(axes.transData.transform((1, y)))[1]
+                        self.assertLess(inside, 0.97, f"{name}, {axes.get_title(loc='left')}: {y}")
             self.pyplot.close(figure)
 
     def test_every_figure_says_which_runs_it_shows(self):
@@ -450,19 +480,7 @@ class Layouts(unittest.TestCase):
     def setUpClass(cls):
         cls.scratch = tempfile.TemporaryDirectory()
         cls.directory = pathlib.Path(cls.scratch.name) / "node-layouts"
-        cls.directory.mkdir()
-        groups = [(group, 1 + 0.1 * at) for at, group in enumerate(module("node-layouts").LOOKS)]
-        cells = [(keys, size, group, factor, seed) for keys in ("url", "uuid") for size in (4096, 65536)
-                 for group, factor in groups for seed in (1, 2)]
-        for index, (keys, size, group, factor, seed) in enumerate(cells):
-            rows = [{"row": "run", "schema": 1, "experiment": "node-layouts", "group": group, "index": index, "seed": seed,
-                     "label": f"{index}", "choices": {}, "spec": {"keys": keys, "page_bytes": str(size)}, "simulated": True},
-                    {"row": "host", "revision": "0123456789abcdef"}, {"row": "node", "lookups": 10, "records": 100},
-                    {"row": "derived", "lines_per_lookup": 20 * factor + 2 * seed - 3},
-                    {"row": "wall", "cpu_ns_per_lookup": 500 + seed, "not_counted_because": "there is no counter"},
-                    {"row": "end", "status": "ok", "reason": "", "wall_ms": 1, "digest": "0"}]
-            (cls.directory / f"{index:04d}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows),
-                                                              encoding="utf-8")
+        node_layouts(cls.directory)
 
     @classmethod
     def tearDownClass(cls):
@@ -482,8 +500,7 @@ class Layouts(unittest.TestCase):
         box, (width, height) = figure.get_tightbbox(figure.canvas.get_renderer()), figure.get_size_inches()
         self.assertTrue(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height)
         text = figure.texts[-1].get_text().replace("\n", " ")
-        for words in ("48 runs", "seeds 1 to 2", "0123456789abcdef", "there is no counter"):
-            self.assertIn(words, text)
+        self.assertIn("there is no counter", text)
 
 
 class Page(unittest.TestCase):

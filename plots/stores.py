@@ -88,17 +88,24 @@ def dress(axes, words, xlabel=None):
         axes.set_xlabel(xlabel, labelpad=2, fontsize=against.SMALL + 0.5)
 
 
+def headroom(axes, bottom, share=0.07):
+    """Limits from `bottom` to above all that is drawn, so that no mark is cut at the upper edge; panels that share the axis
+    count if they are drawn by now."""
+    top = max(panel.dataLim.y1 for panel in axes.get_shared_y_axes().get_siblings(axes))
+    axes.set_ylim(bottom, top + share * (top - bottom))
+
+
 def foot(figure, words):
     """Caption: what is shown. Returns inches from below that it and the footer take."""
     against.caption(figure, words)
     return 0.1 + 0.125 * against.caption_lines(words, figure.get_figwidth())
 
 
-def legend(figure, handles, columns, left=0.5):
-    """Once, above all panels."""
+def legend(figure, handles, columns, left=0.5, down=0.02):
+    """Once, above all panels; inches from the left and from above."""
     figure.legend(handles=handles, loc="upper left", frameon=False, ncol=columns, fontsize=against.SMALL + 0.5,
-                  bbox_to_anchor=(left / figure.get_figwidth(), 1 - 0.02 / figure.get_figheight()), columnspacing=1.2, handletextpad=0.4,
-                  borderaxespad=0, labelspacing=0.3)
+                  bbox_to_anchor=(left / figure.get_figwidth(), 1 - down / figure.get_figheight()), columnspacing=1.2,
+                  handletextpad=0.4, borderaxespad=0, labelspacing=0.3)
 
 
 def handle(look, label, line="-"):

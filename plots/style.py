@@ -60,7 +60,7 @@ WORDS = {
     "sim_opfs": "simulated OPFS", "file": "file of this machine", "null": "RAM disk",
     "btree": "B+-tree", "redo": "redo log", "dwb": "double-write journal", "costbenefit": "cost-benefit",
     "deathtime": "death time", "dchoices": "best of d drawn",
-    "pingpong": "two slots a page",
+    "pingpong": "two slots a page", "b2": "B²-tree page", "cow": "copy on write",
 }
 # Where the same name means something else on each axis, or nothing without it.
 _WORDS_OF = {

@@ -26,7 +26,7 @@ CAPTION = ("Points: runs of the whole engine, {zones} zones of {pages} pages of 
            "amplification of cleaning: pages written to zones over pages that clients and the map had written. Effective "
            "utilisation: live pages over the mean of pages written and not yet emptied. Theory: greedy and d choices, Van "
            "Houdt, SIGMETRICS 2013 (lines under uniform updates); optimum, a log for each class, cleaned greedily, and the spare split best (Stoica and Ailamaki, PVLDB 2013). "
-           "Upper row, unless hollow: survivors apart, one stream. Lower row, middle and right: {at:.0%} of the zones live; "
+           "Upper row, unless hollow: survivors apart, one stream. Lower row, middle and right: {at:.0f} % of the zones live; "
            "survivors written among clients' pages (mixed), in a zone of their own (apart), or both in four zones each by "
            "interval between updates or by estimated death. Shaded: tolerances claimed, 1.5 % (greedy) and 2 % (d choices).")
 
@@ -125,7 +125,7 @@ def draw(experiment, pyplot):
     pages = pages_of(first)
     drawn = next((int(run.number("dchoices.d")) for run in experiment.runs if run.choice("cleaning") == "dchoices"), 8)
     zones = first.phases["run"]["data_capacity_bytes"] // int(first.number("zone.zone_bytes"))
-    about = CAPTION.format(zones=zones, pages=pages, at=AT)
+    about = CAPTION.format(zones=zones, pages=pages, at=100 * AT)
     figure, upper, lower = grid_of_panels(pyplot, against.caption_lines(about, against.PAGE))
     for top, below, (pattern, words, runs) in zip(upper, lower, columns):
         against.title(top, words)
@@ -146,7 +146,7 @@ def draw(experiment, pyplot):
         top.set_ylim(1, 7)
         against.plain_log(top.yaxis, (1, 1.5, 2, 3, 4, 6))
         top.set_xlabel("effective utilisation", labelpad=1)
-    upper[0].set_ylabel("write amplification of cleaning", labelpad=2)
+    upper[0].set_ylabel("write amplification", labelpad=2)
     lower[1].set_ylabel("write amplification", labelpad=2)
     legend(figure)
     against.caption(figure, about)
@@ -180,5 +180,5 @@ def legend(figure):
 
 
 if __name__ == "__main__":
-    sys.exit(against.main(__file__, draw, QUESTION, CAPTION.format(zones=530, pages=8, at=AT),
+    sys.exit(against.main(__file__, draw, QUESTION, CAPTION.format(zones=530, pages=8, at=100 * AT),
                           shows=lambda run: "occupied_blocks" in run.phases.get("run", {})))

@@ -15,10 +15,10 @@ import stores    # noqa: E402
 import style     # noqa: E402
 
 QUESTION = "Stores of few zones: space, amplification, throughput, tail"
-LEAST = {"least-256k": (style.SKY, "^", False, "256 KiB"), "least-1M": (style.BLUE, "o", False, "1 MiB"),
+LEAST = {"least-256k": (style.SKY, "^", False, "256 KiB"), "least-1M": (style.GREEN, "D", False, "1 MiB"),
          "least-4M": (style.BLACK, "s", False, "4 MiB")}
 FILLS = {"third": (style.BLUE, "o", False), "two-thirds": (style.VERMILION, "s", True)}
-WORDS = {"third": "a third of the device in raw pages", "two-thirds": "two thirds"}
+WORDS = {"third": "others: a third of the device in raw pages", "two-thirds": "two thirds"}
 CAPTION = ("Left: bytes of device for a byte of keys and values: ten zones of each size are the least store there is; crosses: "
            "the same data in place, bytes that a conventional device holds for them. Others: 20 MB of data on a simulated zoned "
            "SSD, YCSB A, Zipf 0.8, 8 KiB pages, no log, zones of 128 KiB to 8 MiB; store amplification = bytes written / bytes "
@@ -34,26 +34,24 @@ def data_mib(run):
 
 
 def draw(experiment, pyplot):
+    from matplotlib.lines import Line2D
     groups = stores.in_groups(experiment)
-    figure, panels = pyplot.subplots(1, 4, figsize=(against.PAGE, 2.75))
+    figure, panels = pyplot.subplots(1, 4, figsize=(against.PAGE, 2.85))
     below = stores.foot(figure, CAPTION)
     height = figure.get_figheight()
-    figure.subplots_adjust(left=0.052, right=0.984, top=1 - 0.5 / height, bottom=(below + 0.34) / height, wspace=0.3)
+    figure.subplots_adjust(left=0.052, right=0.984, top=1 - 0.54 / height, bottom=(below + 0.34) / height, wspace=0.3)
     space = panels[0]
     for group, look in LEAST.items():
         stores.curve(space, groups.get(group, []), data_mib,
-                     lambda run: run.run["device_bytes"] / stores.counter(run, "logical_bytes"), look[:3],
-                     f"ten zones of {look[3]}")
+                     lambda run: run.run["device_bytes"] / stores.counter(run, "logical_bytes"), look[:3])
     found = stores.points(groups.get("conventional", []), data_mib,
                           lambda run: stores.counter(run, "stored_bytes") / stores.counter(run, "logical_bytes"))
-    space.plot([point[0] for point in found], [point[1] for point in found], **against.REFERENCE, label="in place")
+    space.plot([point[0] for point in found], [point[1] for point in found], **against.REFERENCE)
     space.set_xscale("log")
     space.set_yscale("log")
     against.plain_log(space.xaxis, (0.3, 1, 3))
     against.plain_log(space.yaxis, (1, 3, 10, 30, 100))
-    space.set_ylim(1, 2500)
-    space.legend(frameon=False, fontsize=against.SMALL - 0.5, handletextpad=0.3, loc="upper right", labelspacing=0.2,
-                 borderaxespad=0.1)
+    space.set_ylim(1, 250)
     stores.dress(space, "device bytes / byte of data", "data, MiB")
     for group, look in FILLS.items():
         runs = groups.get(group, [])
@@ -63,10 +61,12 @@ def draw(experiment, pyplot):
     for axes, words in zip(panels[1:], ("store amplification", "thousand operations/s", "p99.9 of reads, ms")):
         axes.set_xscale("log")
         against.plain_log(axes.xaxis, (12, 24, 48, 96, 192, 384, 768), ["12", "24", "48", "96", "192", "384", "768"])
-        axes.set_ylim(0, None)
+        stores.headroom(axes, 1 if axes is panels[1] else 0)
         stores.dress(axes, words, "zones of the device")
-    panels[1].set_ylim(1, None)
-    stores.legend(figure, [stores.handle(FILLS[group], WORDS[group]) for group in FILLS], 2, 2.3)
+    handles = [stores.handle(look[:3], f"left: ten zones of {look[3]}" if at == 0 else look[3])
+               for at, look in enumerate(LEAST.values())]
+    stores.legend(figure, [*handles, Line2D([], [], **against.REFERENCE, label="in place")], 4, 0.3)
+    stores.legend(figure, [stores.handle(FILLS[group], WORDS[group]) for group in FILLS], 2, 0.3, 0.16)
     return figure
 
 

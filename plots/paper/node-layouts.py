@@ -39,18 +39,17 @@ def nanoseconds(run):
 
 
 def about(experiment):
-    runs, seeds = len(experiment.runs), sorted({int(run.run["seed"]) for run in experiment.runs})
     first = experiment.runs[0]
     reasons = {run.wall.get("not_counted_because") for run in experiment.runs} - {None}
     misses = f" Cache misses: not counted ({'; '.join(sorted(reasons))})." if reasons else ""
     return (f"Distinct 64-byte lines that a lookup reads in the pages from the root to the value of a record, mean of "
-            f"{int(first.node['lookups'])} uniform lookups in a B+-tree of {int(first.node['records'])} records with values of "
+            f"{int(first.node['lookups']):,} uniform lookups in a B+-tree of {int(first.node['records']):,} records with values of "
             f"{first.spec.get('node.value_bytes', '100')} bytes, filled by inserts in random order; exact, the same on every machine. "
             "Middle: over those of the slotted page with heads; shaded: the 10 % within which pages of 4 KiB are claimed to "
             "gain nothing; bars at the right: B²-tree over B+-tree as published, misses of the first level (upper end) and of "
             "the last (lower), where UUIDs stand for random keys (Schmeisser et al., “B²-Tree”, BTW 2021, table 2, 64 KiB). "
             "Below: processor time of dependent lookups, least of three rounds and of the seeds, on a shared machine: not judged."
-            f"{misses} {runs} runs; seeds {seeds[0]} to {seeds[-1]}; revision {first.host.get('revision', 'unknown')}.")
+            f"{misses}")
 
 
 def draw(experiment, pyplot):
@@ -98,8 +97,8 @@ def draw(experiment, pyplot):
         axes.tick_params(labelsize=against.SMALL + 0.3, pad=2)
         axes.grid(True, axis="y")
     grid[0][0].set_ylabel("lines a lookup", labelpad=2)
-    grid[1][0].set_ylabel("over slotted, heads", labelpad=2)
-    grid[2][0].set_ylabel("CPU ns a lookup", labelpad=2)
+    grid[1][0].set_ylabel("/ slotted, heads", labelpad=2)
+    grid[2][0].set_ylabel("CPU, ns", labelpad=2)
     grid[2][len(columns) // 2].set_xlabel("page size, KiB", labelpad=2)
     handles, labels = grid[0][0].get_legend_handles_labels()
     more, words = grid[1][0].get_legend_handles_labels()
@@ -110,4 +109,4 @@ def draw(experiment, pyplot):
 
 
 if __name__ == "__main__":
-    sys.exit(against.main(__file__, draw, QUESTION, __doc__))
+    sys.exit(against.main(__file__, draw, QUESTION, __doc__, seeds_shown="marks are means over seeds"))

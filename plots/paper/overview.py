@@ -24,7 +24,7 @@ import style     # noqa: E402
 QUESTION = "Every legal product of all choices, sorted by throughput"
 AXES = ("structure", "node", "space", "addressing", "placement", "cleaning", "durability", "guard")
 NONE = "-"
-LONGEST = 15  # letters of a choice that fit into the table
+SHORT = {"dwb": "double writes", "pingpong": "two slots"}  # where the words of style.py are too long for the table
 WIDTH, STRIP, DOTS, ROW = against.PAGE, 0.115, 1.15, 0.148  # inches: page, a strip, the dots, a row of the table
 CAPTION = ("Each panel: dots are products in the order of their throughput; each strip below says what they chose on one axis "
            "(white: the axis does not apply). Table: median throughput of all products with a choice over the median of all "
@@ -97,9 +97,9 @@ def draw_panel(figure, box, device, of_device, axes_shown):
     dots.plot(range(n), [value for value, _ in of_device], linestyle="none", marker="o", markersize=size, color=style.BLACK,
               markeredgewidth=0)
     dots.set_xlim(-0.5, n - 0.5)
-    dots.set_ylim(0, of_device[-1][0] * 1.06)
+    dots.set_ylim(0, of_device[-1][0] * 1.15)
     dots.set_xticks([])
-    dots.set_ylabel("kops/s", labelpad=2)
+    dots.set_ylabel("thousand ops/s", labelpad=2)
     dots.set_title(f"{style.word(device)}: {n} products", loc="left", fontsize=8, fontweight="bold", pad=3)
     for at in (0, n // 2, n - 1):
         dots.annotate(style.number(of_device[at][0]), (at, of_device[at][0]), xytext=(0, 3), textcoords="offset points",
@@ -171,7 +171,7 @@ def draw_table(figure, top, columns, devices, axes_shown):
             figure.add_artist(Rectangle((left / total, 1 - (y + 0.045) / height), 0.11 / total, 0.09 / height,
                                         facecolor=colour(axis, axes_shown[axis], choice), linewidth=0))
             words = style.value_word(axis, choice) or choice
-            say(left + 0.16, y, words if len(words) <= LONGEST else choice)
+            say(left + 0.16, y, SHORT.get(choice, words))
             for k, effect in enumerate([*effects, rival]):
                 say(left + width - 0.12 - (len(heads) - 1 - k) * each, y, "–" if effect is None else f"{effect:.2f}",
                     ha="right", fontweight="bold" if effect is not None and not 0.9 < effect < 1.1 else "normal")

@@ -24,11 +24,11 @@ PARTS = (("page images", ("leaf", "inner", "overflow", "map", "clean"), style.BL
 MOVED = ("moved by the device", style.BLACK)
 GUARDS = {"dwb": (style.ORANGE, "s", False, "journal"), "pingpong": (style.BLUE, "o", False, "two slots")}
 SPACES = ("raw", "hole")
-CAPTION = ("Left: bytes of flash for a byte of the user. Simulated SSD, {live:.0%} of it live raw pages, YCSB A (Zipf), 16 KiB pages; left bars raw pages, right bars pages with holes; "
+CAPTION = ("Left: bytes of flash for a byte of the user. Simulated SSD, {live:.0f} % of it live raw pages, YCSB A (Zipf), 16 KiB pages; left bars raw pages, right bars pages with holes; "
            "with a log on the left, without any on the right (unsafe: no guard at all, a crash loses the store). “Stored”: bytes "
            "that the device holds for a byte of keys and values, journal, log and anchors included. Model: uniform updates, all "
            "pages in memory: a page dirtied by x updates between checkpoints is written once (two slots) or twice (journal), "
-           "(1 - e^-x) / x pages an update. Last: images that wait for an anchor, as a limit on their number is raised. After "
+           "(1 − e⁻ˣ) / x pages an update. Last: images that wait for an anchor, as a limit on their number is raised. After "
            "Qiao et al., FAST 2022 (deterministic page shadowing).")
 
 
@@ -72,6 +72,7 @@ def draw_bytes(axes, groups):
             for height, colour in zip(heights, [colour for _, _, colour in PARTS] + [MOVED[1]]):
                 axes.bar(x - 0.2 + 0.4 * at, height, 0.36, bottom=floor, color=colour, linewidth=0)
                 floor += height
+    stores.headroom(axes, 0)
     name_bars(axes)
 
 
@@ -87,7 +88,7 @@ def draw_dots(axes, groups, measure):
             axes.vlines(here, min(values), max(values), color=colour, linewidth=1.4)
             axes.plot([here], [middle], color=colour, marker="o" if at == 0 else "D", linestyle="none",
                       markersize=4.2 if at == 0 else 3.6, markerfacecolor=colour if at == 0 else "white")
-    axes.set_ylim(0, None)
+    stores.headroom(axes, 0)
     name_bars(axes)
 
 
@@ -124,7 +125,7 @@ def draw_stale(axes, runs):
     stores.curve(axes, runs, stale, stores.device_amplification, look)
     axes.set_xscale("log")
     against.plain_log(axes.xaxis, (2, 5, 10, 25, 100), ["2", "5", "10", "25", "none"])
-    axes.set_ylim(1, None)
+    stores.headroom(axes, 1)
 
 
 def draw(experiment, pyplot):
@@ -133,7 +134,7 @@ def draw(experiment, pyplot):
     raw = find(groups, "guards", "pingpong", "raw")
     live = stores.counter(raw[0], "live_bytes") / raw[0].run["device_bytes"]
     figure, panels = pyplot.subplots(1, 5, figsize=(against.PAGE, 3.1), gridspec_kw={"width_ratios": [1.35, 1.2, 1.2, 1.1, 1.3]})
-    below = stores.foot(figure, CAPTION.format(live=live))
+    below = stores.foot(figure, CAPTION.format(live=100 * live))
     height = figure.get_figheight()
     figure.subplots_adjust(left=0.05, right=0.984, top=1 - 0.5 / height, bottom=(below + 0.52) / height, wspace=0.34)
     draw_bytes(panels[0], groups)
@@ -141,7 +142,7 @@ def draw(experiment, pyplot):
     draw_dots(panels[2], groups, lambda run: stores.counter(run, "stored_bytes") / stores.counter(run, "logical_bytes"))
     draw_model(panels[3], groups["model"])
     draw_stale(panels[4], groups["stale"])
-    for axes, words in zip(panels, ("flash / user's byte", "thousand operations/s", "stored / byte",
+    for axes, words in zip(panels, ("flash / user's byte", "thousand ops/s", "stored / byte",
                                     "pages / update", "device amplification")):
         stores.dress(axes, words)
     panels[3].set_xlabel("updates a page\nand checkpoint", labelpad=2, fontsize=against.SMALL + 0.5)

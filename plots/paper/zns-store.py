@@ -47,10 +47,10 @@ def draw(experiment, pyplot):
         stores.curve(panels[3], groups.get(f"{group}-rate", []), live, stores.read_p999_ms, look)
     for axes, words in zip(panels, ("store amplification", "device amplification", "thousand operations/s",
                                     "p99.9 of reads, ms")):
-        axes.set_ylim(0, None)
+        stores.headroom(axes, 0)
         stores.dress(axes, words, "live pages, % of the flash")
     for axes in panels[:2]:
-        axes.set_ylim(0.9, None)
+        stores.headroom(axes, 0.9)
         axes.axhline(1, color=style.BLACK, linewidth=0.6)
     stores.legend(figure, [stores.handle(LOOKS[group], WORDS[group]) for group in LOOKS], 4, 0.3)
     return figure

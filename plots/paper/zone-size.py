@@ -17,7 +17,7 @@ QUESTION = "Zones against superblocks: what do the store and the device copy?"
 WAYS = {("one", "free"): ("one open zone", style.BLUE, "o"),
         ("temperature", "free"): ("four streams, each zone for itself", style.VERMILION, "^"),
         ("temperature", "nowa"): ("four streams, zones in order (NoWA)", style.GREEN, "D")}
-CAPTION = ("Runs of the whole engine on simulated flash with superblocks of {super:.0f} KiB and 7 % spare, {live:.0%} of the zones "
+CAPTION = ("Runs of the whole engine on simulated flash with superblocks of {super:.0f} KiB and 7 % spare, {live:.0f} % of the zones "
            "live, updates hot/cold 90/10, cost-benefit. Device: bytes programmed over bytes written to it. Store: pages written "
            "to zones over pages that clients and the map had written. NoWA opens, fills and cleans zones together: Lee, Ziegler, "
            "Leis, PVLDB 19 (2026).")
@@ -48,7 +48,7 @@ def draw(experiment, pyplot):
         raise load.LoadError(f"no name for streams and order {sorted(set(found) - set(WAYS))}")
     first = experiment.runs[0]
     count = first.phases["run"]
-    about = CAPTION.format(super=super_bytes(first) / 1024, live=count["live_bytes"] / count["data_capacity_bytes"])
+    about = CAPTION.format(super=super_bytes(first) / 1024, live=100 * count["live_bytes"] / count["data_capacity_bytes"])
     lines, width, height = against.caption_lines(about, against.PAGE), against.PAGE, 3.0
     figure, panels = pyplot.subplots(1, 3, figsize=(width, height), sharey=True)
     figure.subplots_adjust(left=0.46 / width, right=1 - 0.08 / width, top=1 - 0.5 / height,
