@@ -3,73 +3,25 @@
  *
  * A choice is tried in every legal combination with slotted raw pages on the RAM disk, so a new line in the registry is
  * tested the day it is added. */
-#include "engine/base/rng.h"
-#include "engine/store/store.h"
-#include "variants/registry.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "variants/store_rig.h"
 
 #define KEYS 400u
-
-struct lab {
-	struct pl_conf conf;
-	struct dev *dev;
-	struct pl_ctx x;
-	struct kv *kv;
-	struct kv_choice choice;
-	uint8_t value[1024];
-};
-
-static void lab_open(struct lab *l)
-{
-	struct pl_fault f = {0};
-	if (kv_open(&l->choice, &l->conf, l->dev, &l->x, &l->kv, &f))
-		fail_msg("%s", f.text);
-}
+#define VALUE_BYTES_MAX 1024u
 
 static void lab_start(struct lab *l, const struct kv_choice *c)
 {
-	struct pl_fault f = {0};
-	memset(l, 0, sizeof *l);
-	l->choice = *c;
-	l->x.simulated = true;
-	pl_conf_init(&l->conf);
-	pl_conf_declare(&l->conf, "", kv_opts);
-	reg_declare(&l->conf);
-	const char *const set[][2] = {
+	static setting set[] = {
 		{"pool_bytes", "512k"}, {"log_bytes", "512k"}, {"max_value_bytes", "1k"}, {"zone.zone_bytes", "128k"}};
-	for (size_t i = 0; i < PL_COUNT(set); i++)
-		assert_int_equal(pl_conf_set(&l->conf, set[i][0], set[i][1], &f), PL_OK);
-	struct dev_args a = {.conf = &l->conf, .seed = 1, .capacity_bytes = 6u << 20, .block_bytes = 4096};
-	assert_int_equal(dev_open(c->device, &a, &l->dev, &f), PL_OK);
-	if (kv_format(c, &l->conf, 1, l->dev, &l->x, &f))
-		fail_msg("%s", f.text);
-	lab_open(l);
-}
-
-static void lab_end(struct lab *l)
-{
-	struct pl_fault f;
-	if (l->kv)
-		assert_int_equal(kv_close(l->kv, &l->x, &f), PL_OK);
-	dev_close(l->dev);
-	pl_conf_free(&l->conf);
-}
-
-static pl_slice key_of(uint32_t k, char text[16])
-{
-	return pl_slice_of(text, (size_t)snprintf(text, 16, "key%05u", k));
+	lab_init(l);
+	lab_set(l, set, PL_COUNT(set));
+	l->choice = *c;
+	lab_create(l, 6u << 20);
 }
 
 static void put(struct lab *l, uint32_t k, uint32_t round)
 {
 	char text[16];
-	memset(l->value, (int)(k * 7 + round), sizeof l->value);
+	memset(l->value, (int)(k * 7 + round), VALUE_BYTES_MAX);
 	put32(l->value, round);
 	assert_int_equal(kv_put(l->kv, &l->x, key_of(k, text), pl_slice_of(l->value, 200 + k % 700)), PL_OK);
 }
@@ -88,13 +40,6 @@ static uint32_t round_of(struct lab *l, uint32_t k)
 	for (size_t i = 4; i < v.n; i++)
 		assert_int_equal(v.p[i], (uint8_t)(k * 7 + round));
 	return round;
-}
-
-static void check(struct lab *l)
-{
-	struct pl_fault f = {0};
-	if (kv_check(l->kv, &l->x, &f))
-		fail_msg("%s", f.text);
 }
 
 /* Run `test` for every choice of the axis, in every legal combination of the rest on the RAM disk. */
@@ -146,7 +91,7 @@ static void keeps_order(struct lab *l)
 	struct kv_op scan = {.kind = KV_SCAN, .emit = in_order, .arg = &seen};
 	assert_int_equal(kv_do(l->kv, &l->x, &scan), PL_OK);
 	assert_int_equal(seen.count, KEYS);
-	check(l);
+	lab_check(l);
 }
 
 static void structure_keeps_order(void **state)
@@ -159,16 +104,15 @@ static void structure_keeps_order(void **state)
 
 static void finds_pages_again(struct lab *l)
 {
-	struct pl_fault f;
 	struct kv_stats a, b;
 	char text[16];
 	for (uint32_t round = 1; round <= 3; round++) {
 		for (uint32_t k = 0; k < KEYS; k++)
 			put(l, k, round);
 		kv_stats(l->kv, &a);
-		assert_int_equal(kv_close(l->kv, &l->x, &f), PL_OK);
+		lab_close(l);
 		lab_open(l);
-		check(l);
+		lab_check(l);
 		kv_stats(l->kv, &b);
 		assert_int_equal(a.live_pages, b.live_pages);
 		for (uint32_t k = 0; k < KEYS; k++)
@@ -176,7 +120,7 @@ static void finds_pages_again(struct lab *l)
 	}
 	for (uint32_t k = 0; k < KEYS; k++)
 		assert_int_equal(kv_delete(l->kv, &l->x, key_of(k, text)), PL_OK);
-	check(l);
+	lab_check(l);
 	kv_stats(l->kv, &b);
 	assert_true(b.live_pages < a.live_pages / 4); /* ids come back */
 }
@@ -202,7 +146,7 @@ static void conserves_space(struct lab *l)
 		assert_true(!capacity || capacity == s.data_capacity_bytes);
 		capacity = s.data_capacity_bytes;
 	}
-	check(l);
+	lab_check(l);
 	kv_stats(l->kv, &s);
 	assert_true(s.page_write_bytes > capacity); /* it was used several times over */
 }
@@ -217,10 +161,10 @@ static void page_stays_in_place(struct lab *l)
 {
 	if (!l->choice.placement->in_place)
 		return;
-	struct store *s = (struct store *)l->kv;
+	struct store *s = store_of(l);
 	for (uint32_t k = 0; k < KEYS; k++)
 		put(l, k, 1);
-	assert_int_equal(kv_checkpoint(l->kv, &l->x), PL_OK);
+	lab_checkpoint(l);
 	for (uint64_t id = 1; id <= s->max_ids; id++)
 		if (s->directory[id])
 			assert_int_equal(loc_block(store_loc(s, id)),
@@ -289,7 +233,7 @@ static void cleans(struct lab *l)
 	/* mean use of the zones: nearly all is written, for cleaning waits for that */
 	uint64_t occupied = s.occupied_blocks / s.page_writes * 4096;
 	assert_true(occupied > s.data_capacity_bytes / 2 && occupied < s.data_capacity_bytes);
-	check(l);
+	lab_check(l);
 }
 
 static void cleaning_makes_room(void **state)
@@ -306,22 +250,21 @@ static void survives_a_kill(struct lab *l)
 	struct pl_fault f = {0};
 	for (uint32_t k = 0; k < KEYS; k++)
 		put(l, k, 1);
-	assert_int_equal(kv_checkpoint(l->kv, &l->x), PL_OK);
+	lab_checkpoint(l);
 	struct kv_stats before, now;
 	kv_stats(l->kv, &before);
 	for (uint32_t k = 0; k < 20; k++)
 		put(l, k, 2);
 	kv_stats(l->kv, &now);
 	bool anchored = now.checkpoints > before.checkpoints; /* a policy may have needed one in between */
-	kv_abandon(l->kv);
-	l->kv = NULL;
+	lab_abandon(l);
 	bool unsafe = l->choice.placement->in_place && l->choice.guard->unsafe;
-	int err = kv_open(&l->choice, &l->conf, l->dev, &l->x, &l->kv, &f);
+	int err = lab_try_open(l, &f);
 	assert_int_equal(err, unsafe ? PL_DAMAGED : PL_OK);
 	assert_true(!unsafe || strstr(f.text, "not closed"));
 	if (err)
 		return;
-	check(l);
+	lab_check(l);
 	for (uint32_t k = 0; k < KEYS; k++) {
 		uint32_t round = round_of(l, k);
 		if (l->choice.durability->logs)
@@ -351,7 +294,7 @@ static void commits(struct lab *l)
 	put(l, 1, 9);
 	struct kv_op commit = {.kind = KV_COMMIT};
 	assert_int_equal(kv_do(l->kv, &l->x, &commit), PL_OK);
-	kv_abandon(l->kv);
+	lab_abandon(l);
 	lab_open(l);
 	assert_int_equal(round_of(l, 1), 9);
 }

@@ -1,127 +1,60 @@
 /* cow_test.c - what addressing=cow promises beyond the contract: exactly the path is written, and only it is read; names of
  * pages are given back; at any moment what store.h says of references (R1..R4) holds; every page is found again by its image. */
-#include "engine/base/rng.h"
-#include "engine/store/store.h"
 #include "harness/model.h"
-#include "variants/registry.h"
+#include "variants/store_rig.h"
 
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #define KEY_BYTES 400u /* a leaf of 4 KiB has six records of 200 bytes */
 #define KEYS 3000u
 
-struct lab {
-	struct pl_conf conf;
-	struct dev *dev;
-	struct pl_ctx x;
-	struct kv *kv;
-	struct store *s;
-	struct kv_choice choice;
-	struct pl_rng rng;
-	uint8_t key[KEY_BYTES], value[20000];
-};
-
-static void lab_open(struct lab *l)
+static void lab_start(struct lab *l, setting *set, size_t n)
 {
-	struct pl_fault f = {0};
-	if (kv_open(&l->choice, &l->conf, l->dev, &l->x, &l->kv, &f))
-		fail_msg("%s", f.text);
-	l->s = (struct store *)l->kv;
-}
-
-static void lab_close(struct lab *l)
-{
-	struct pl_fault f = {0};
-	assert_int_equal(kv_close(l->kv, &l->x, &f), PL_OK);
-}
-
-static void lab_start(struct lab *l, const char *const set[][2], size_t n)
-{
-	static const char *const always[][2] = {{"placement", "shadow"}, {"addressing", "cow"}, {"device", "null"},
+	static setting always[] = {{"placement", "shadow"}, {"addressing", "cow"}, {"device", "null"},
 		{"page_bytes", "4k"}, {"pool_bytes", "4M"}, {"log_bytes", "512k"}, {"max_value_bytes", "12k"},
 		{"zone.zone_bytes", "128k"}};
-	struct pl_fault f = {0};
-	memset(l, 0, sizeof *l);
-	l->x.simulated = true;
-	pl_rng_seed(&l->rng, 1, 0);
-	pl_conf_init(&l->conf);
-	pl_conf_declare(&l->conf, "", kv_opts);
-	reg_declare(&l->conf);
-	for (size_t i = 0; i < PL_COUNT(always); i++)
-		assert_int_equal(pl_conf_set(&l->conf, always[i][0], always[i][1], &f), PL_OK);
-	for (size_t i = 0; i < n; i++)
-		assert_int_equal(pl_conf_set(&l->conf, set[i][0], set[i][1], &f), PL_OK);
-	if (reg_choose(&l->conf, &l->choice, &f))
-		fail_msg("%s", f.text);
-	struct dev_args a = {.conf = &l->conf, .seed = 1, .capacity_bytes = 16u << 20, .block_bytes = 4096};
-	assert_int_equal(dev_open(l->choice.device, &a, &l->dev, &f), PL_OK);
-	if (kv_format(&l->choice, &l->conf, 1, l->dev, &l->x, &f))
-		fail_msg("%s", f.text);
-	lab_open(l);
+	lab_init(l);
+	lab_set(l, always, PL_COUNT(always));
+	lab_set(l, set, n);
+	lab_choose(l);
+	lab_create(l, 16u << 20);
 }
 
-static void lab_check(struct lab *l)
+static pl_slice long_key(uint32_t k) /* valid until the next call */
 {
-	struct pl_fault f = {0};
-	if (kv_check(l->kv, &l->x, &f))
-		fail_msg("%s", f.text);
-}
-
-static void lab_end(struct lab *l)
-{
-	lab_check(l);
-	lab_close(l);
-	dev_close(l->dev);
-	pl_conf_free(&l->conf);
-}
-
-static pl_slice key_of(struct lab *l, uint32_t k)
-{
-	memset(l->key, 'k', sizeof l->key);
-	(void)snprintf((char *)l->key, 9, "%08u", k);
-	return pl_slice_of(l->key, sizeof l->key);
+	static uint8_t key[KEY_BYTES];
+	memset(key, 'k', sizeof key);
+	(void)snprintf((char *)key, 9, "%08u", k);
+	return pl_slice_of(key, sizeof key);
 }
 
 static int put(struct lab *l, uint32_t k, size_t n)
 {
 	model_fill(pl_rng_next(&l->rng) | 1, l->value, n);
-	return kv_put(l->kv, &l->x, key_of(l, k), pl_slice_of(l->value, n));
+	return kv_put(l->kv, &l->x, long_key(k), pl_slice_of(l->value, n));
 }
 
 static int get(struct lab *l, uint32_t k)
 {
 	pl_slice v;
-	return kv_get(l->kv, &l->x, key_of(l, k), l->value, sizeof l->value, &v);
+	return kv_get(l->kv, &l->x, long_key(k), l->value, sizeof l->value, &v);
 }
 
 static int update(struct lab *l, uint32_t k, uint64_t offset)
 {
 	struct kv_op op = {.kind = KV_UPDATE,
-		.key = key_of(l, k),
+		.key = long_key(k),
 		.value = pl_slice_of((const uint8_t *)"new", 3),
 		.offset = offset};
 	return kv_do(l->kv, &l->x, &op);
-}
-
-static struct kv_stats stats(struct lab *l)
-{
-	struct kv_stats s;
-	kv_stats(l->kv, &s);
-	return s;
 }
 
 static void load(struct lab *l, uint32_t keys)
 {
 	for (uint32_t k = 0; k < keys; k++)
 		assert_int_equal(put(l, k * 10, 200), PL_OK);
-	assert_int_equal(kv_checkpoint(l->kv, &l->x), PL_OK);
+	lab_checkpoint(l);
 }
 
 /* --- costs ---------------------------------------------------------------------------------------------------------- */
@@ -134,18 +67,18 @@ struct written {
 /* What one update and a checkpoint write. */
 static struct written one_update(const char *addressing, const char *placement, bool large)
 {
-	const char *const set[][2] = {{"addressing", addressing}, {"placement", placement}};
+	setting set[] = {{"addressing", addressing}, {"placement", placement}};
 	struct dev_stats a, b;
 	struct lab l;
 	lab_start(&l, set, PL_COUNT(set));
 	load(&l, KEYS);
 	if (large)
 		assert_int_equal(put(&l, 3000, 9000), PL_OK);
-	assert_int_equal(kv_checkpoint(l.kv, &l.x), PL_OK);
+	lab_checkpoint(&l);
 	struct kv_stats before = stats(&l);
 	dev_stats(l.dev, &a);
 	assert_int_equal(update(&l, 3000, large ? 5000 : 5), PL_OK);
-	assert_int_equal(kv_checkpoint(l.kv, &l.x), PL_OK);
+	lab_checkpoint(&l);
 	struct kv_stats after = stats(&l);
 	dev_stats(l.dev, &b);
 #define PAGES(tag) ((b.host_write_bytes[DEV_TAG_##tag] - a.host_write_bytes[DEV_TAG_##tag]) / 4096)
@@ -198,7 +131,7 @@ static void a_read_after_opening_reads_its_path(void **state)
 static void long_epochs_are_anchored_whole(void **state)
 {
 	(void)state;
-	const char *const set[][2] = {{"durability", "none"}}; /* no log that asks for an anchor */
+	setting set[] = {{"durability", "none"}}; /* no log that asks for an anchor */
 	struct lab l;
 	lab_start(&l, set, PL_COUNT(set));
 	load(&l, KEYS);
@@ -206,11 +139,26 @@ static void long_epochs_are_anchored_whole(void **state)
 	for (uint32_t k = 0; k < KEYS; k += 9)
 		assert_int_equal(update(&l, k * 10, 1), PL_OK);
 	assert_int_equal(stats(&l).checkpoints, before.checkpoints);
-	assert_int_equal(kv_checkpoint(l.kv, &l.x), PL_OK);
+	lab_checkpoint(&l);
 	assert_true(stats(&l).page_writes > before.page_writes + 300); /* placed and released: more than 512 changes */
-	kv_abandon(l.kv);
+	lab_abandon(&l);
 	lab_open(&l);
 	lab_end(&l);
+}
+
+/* The frame of the leaf that has this key. */
+static uint32_t leaf_of(struct lab *l, uint32_t k)
+{
+	struct store *s = store_of(l);
+	for (uint32_t i = 0; i < s->pool.frames; i++) {
+		bool exact = false;
+		if (s->pool.frame[i].state == FRAME_VALID && page_kind(frame_page(s, i)) == PAGE_LEAF)
+			(void)nod_lower_bound(l->choice.node, &s->node, frame_page(s, i), long_key(k), &exact);
+		if (exact)
+			return i;
+	}
+	fail_msg("no leaf in the pool has key %u", k);
+	return POOL_NONE;
 }
 
 /* The image that lay there before is whole, and of the same tree; only its generation is another. */
@@ -219,28 +167,19 @@ static void a_lost_write_is_noticed(void **state)
 	(void)state;
 	struct lab l;
 	uint8_t old[4096];
-	uint32_t frame = POOL_NONE;
 	lab_start(&l, NULL, 0);
 	load(&l, 600);
-	for (uint32_t i = 0; i < l.s->pool.frames; i++) {
-		bool exact = false;
-		if (l.s->pool.frame[i].state == FRAME_VALID && page_kind(frame_page(l.s, i)) == PAGE_LEAF)
-			(void)nod_lower_bound(l.choice.node, &l.s->node, frame_page(l.s, i), key_of(&l, 3000), &exact);
-		frame = exact ? i : frame;
-	}
-	assert_true(frame != POOL_NONE);
-	struct frame *f = &l.s->pool.frame[frame];
-	assert_int_equal(io_read(l.s, &l.x, DEV_TAG_LEAF, loc_block(f->loc), 1, old), PL_OK);
+	struct store *s = store_of(&l);
+	struct frame *f = &s->pool.frame[leaf_of(&l, 3000)];
+	assert_int_equal(io_read(s, &l.x, DEV_TAG_LEAF, loc_block(f->loc), 1, old), PL_OK);
 	assert_int_equal(update(&l, 3000, 1), PL_OK);
-	assert_int_equal(kv_checkpoint(l.kv, &l.x), PL_OK);
-	assert_int_equal(io_write(l.s, &l.x, DEV_TAG_LEAF, loc_block(f->loc), 1, old), PL_OK);
+	lab_checkpoint(&l);
+	assert_int_equal(io_write(s, &l.x, DEV_TAG_LEAF, loc_block(f->loc), 1, old), PL_OK);
 	lab_close(&l);
 	lab_open(&l);
 	assert_int_equal(get(&l, 3000), PL_DAMAGED);
 	assert_non_null(strstr(kv_fault_text(l.kv), "a write was lost"));
-	kv_abandon(l.kv);
-	dev_close(l.dev);
-	pl_conf_free(&l.conf);
+	lab_drop(&l);
 }
 
 /* --- what holds of references ------------------------------------------------------------------------------------- */
@@ -283,7 +222,7 @@ static bool look(struct store *s, uint8_t *ref, void *arg)
 /* R1 to R4 for all that is in the pool, the images of clean pages read from the device. */
 static void references_hold(struct lab *l)
 {
-	struct store *s = l->s;
+	struct store *s = store_of(l);
 	struct seen *q = calloc(1, sizeof *q);
 	q->l = l;
 	q->times = calloc(s->max_ids + 1, sizeof *q->times);
@@ -328,11 +267,11 @@ static void churn(struct lab *l, uint32_t turns)
 		int err = dice < 50   ? put(l, k, 20 + pl_rng_below(&l->rng, 500))
 			  : dice < 56 ? put(l, k, 5000 + pl_rng_below(&l->rng, 4000))
 			  : dice < 70 ? update(l, k, 3)
-			  : dice < 85 ? kv_delete(l->kv, &l->x, key_of(l, k))
+			  : dice < 85 ? kv_delete(l->kv, &l->x, long_key(k))
 				      : get(l, k);
 		assert_true(err == PL_OK || err == PL_NOTFOUND);
 		if (i % 97 == 96)
-			assert_int_equal(kv_checkpoint(l->kv, &l->x), PL_OK);
+			lab_checkpoint(l);
 		if (i % 3 == 0)
 			references_hold(l);
 	}
@@ -344,9 +283,8 @@ static void references_hold_at_any_moment(void **state)
 	static const char *const nodes[] = {"slotted", "ordinal", "b2"}, *const spaces[] = {"raw", "hole"},
 				 *const placements[] = {"shadow", "zone"};
 	for (size_t i = 0; i < 12; i++) {
-		const char *const set[][2] = {{"node", nodes[i % 3]}, {"space", spaces[i / 3 % 2]},
-			{"placement", placements[i / 6]}, {"pool_bytes", i / 3 % 2 ? "256k" : "128k"},
-			{"page_bytes", i / 3 % 2 ? "8k" : "4k"}};
+		setting set[] = {{"node", nodes[i % 3]}, {"space", spaces[i / 3 % 2]}, {"placement", placements[i / 6]},
+			{"pool_bytes", i / 3 % 2 ? "256k" : "128k"}, {"page_bytes", i / 3 % 2 ? "8k" : "4k"}};
 		struct lab l;
 		lab_start(&l, set, PL_COUNT(set));
 		churn(&l, 1500);
@@ -358,7 +296,7 @@ static void references_hold_at_any_moment(void **state)
 		assert_true(s.splits > 20 && s.merges > 0 && s.evictions_clean > 50 && s.evictions_dirty > 20);
 		lab_check(&l);
 		references_hold(&l);
-		kv_abandon(l.kv);
+		lab_abandon(&l);
 		lab_open(&l);
 		lab_end(&l);
 	}
@@ -374,7 +312,7 @@ static bool grant(struct store *s, uint32_t pages)
 /* Each extent that is live is moved, alone or many with one anchor, with nothing in the pool or all. */
 static void move_all(struct lab *l, uint32_t together, bool cold)
 {
-	struct store *s = l->s;
+	struct store *s = store_of(l);
 	uint64_t start = s->layout.data_start, end = start + s->layout.data_blocks, moved = 0, waiting = 0;
 	uint64_t *block = calloc(s->layout.data_blocks, sizeof *block), n = 0, first = 0;
 	for (uint64_t b = start; b < end; b++)
@@ -385,7 +323,7 @@ static void move_all(struct lab *l, uint32_t together, bool cold)
 		if (cold && !waiting) {
 			lab_close(l);
 			lab_open(l);
-			s = l->s;
+			s = store_of(l);
 		}
 		int err = store_relocate(s, &l->x, block[i], 0, NULL, grant);
 		if (err)
@@ -394,7 +332,7 @@ static void move_all(struct lab *l, uint32_t together, bool cold)
 		if (++waiting < together && i + 1 < n)
 			continue;
 		references_hold(l);
-		assert_int_equal(kv_checkpoint(l->kv, &l->x), PL_OK);
+		lab_checkpoint(l);
 		for (; first <= i; first++) /* what was freed now was not used again yet: no two anchors since */
 			if (s->choice.addressing->extent(s, block[first]) && together == 1)
 				fail_msg("the page at block %" PRIu64 " did not move", block[first]);
@@ -410,23 +348,16 @@ static void empty_leaves(struct lab *l)
 {
 	for (uint32_t k = 9000; k < 9100; k++)
 		assert_int_equal(put(l, k, 500), PL_OK);
+	struct store *s = store_of(l);
 	for (uint32_t k = 9020; k < 9080; k += 20) {
-		uint32_t leaf = 0, n;
-		bool exact = false;
-		for (uint32_t i = 0; i < l->s->pool.frames && !exact; i++)
-			if (l->s->pool.frame[i].state == FRAME_VALID && page_kind(frame_page(l->s, i)) == PAGE_LEAF) {
-				(void)nod_lower_bound(
-					l->choice.node, &l->s->node, frame_page(l->s, i), key_of(l, k), &exact);
-				leaf = i;
-			}
-		assert_true(exact);
-		while ((n = nod_count(l->choice.node, &l->s->node, frame_page(l->s, leaf))) != 0) {
+		uint32_t leaf = leaf_of(l, k), n;
+		while ((n = nod_count(l->choice.node, &s->node, frame_page(s, leaf))) != 0) {
 			struct nod_entry e;
 			uint8_t key[KEY_BYTES];
-			nod_entry(l->choice.node, &l->s->node, frame_page(l->s, leaf), n - 1, &e);
+			nod_entry(l->choice.node, &s->node, frame_page(s, leaf), n - 1, &e);
 			assert_int_equal(kv_delete(l->kv, &l->x, pl_slice_of(key, nod_key_copy(&e, key))), PL_OK);
 		}
-		assert_true(l->s->pool.frame[leaf].id); /* it is still a page of the tree */
+		assert_true(s->pool.frame[leaf].id); /* it is still a page of the tree */
 	}
 }
 
@@ -439,7 +370,7 @@ static void every_page_is_found_by_its_image(void **state)
 	for (uint32_t k = 0; k < 6; k++)
 		assert_int_equal(put(&l, k * 100 + 1, 9000), PL_OK);
 	empty_leaves(&l);
-	assert_int_equal(kv_checkpoint(l.kv, &l.x), PL_OK);
+	lab_checkpoint(&l);
 	move_all(&l, 1, true);
 	move_all(&l, 1, false);
 	move_all(&l, 40, true);
@@ -456,13 +387,14 @@ static void cleaning_has_its_own_tag(void **state)
 	struct lab l;
 	lab_start(&l, NULL, 0);
 	load(&l, 600);
-	uint64_t root = loc_block(store_loc(l.s, STORE_ROOT)), leaf = l.s->layout.data_start;
-	while (!l.s->choice.addressing->extent(l.s, leaf) || leaf == root)
+	struct store *s = store_of(&l);
+	uint64_t root = loc_block(store_loc(s, STORE_ROOT)), leaf = s->layout.data_start;
+	while (!s->choice.addressing->extent(s, leaf) || leaf == root)
 		leaf++;
 	dev_stats(l.dev, &a);
 	struct kv_stats before = stats(&l);
-	assert_int_equal(store_relocate(l.s, &l.x, leaf, 0, NULL, grant), PL_OK);
-	assert_int_equal(kv_checkpoint(l.kv, &l.x), PL_OK);
+	assert_int_equal(store_relocate(s, &l.x, leaf, 0, NULL, grant), PL_OK);
+	lab_checkpoint(&l);
 	dev_stats(l.dev, &b);
 	struct kv_stats after = stats(&l);
 	uint64_t path = after.moved_pages - before.moved_pages;
@@ -471,13 +403,13 @@ static void cleaning_has_its_own_tag(void **state)
 	assert_int_equal(b.host_write_bytes[DEV_TAG_INNER], a.host_write_bytes[DEV_TAG_INNER]);
 	assert_int_equal(after.page_writes, before.page_writes);
 	/* a client changes what cleaning had dirtied: it is the client's now, and so is its path */
-	leaf = l.s->layout.data_start;
-	while (!l.s->choice.addressing->extent(l.s, leaf) || leaf == loc_block(store_loc(l.s, STORE_ROOT)))
+	leaf = s->layout.data_start;
+	while (!s->choice.addressing->extent(s, leaf) || leaf == loc_block(store_loc(s, STORE_ROOT)))
 		leaf++;
-	assert_int_equal(store_relocate(l.s, &l.x, leaf, 0, NULL, grant), PL_OK);
+	assert_int_equal(store_relocate(s, &l.x, leaf, 0, NULL, grant), PL_OK);
 	for (uint32_t k = 0; k < 600; k++)
 		assert_int_equal(update(&l, k * 10, 1), PL_OK);
-	assert_int_equal(kv_checkpoint(l.kv, &l.x), PL_OK);
+	lab_checkpoint(&l);
 	assert_int_equal(stats(&l).moved_pages, after.moved_pages);
 	lab_end(&l);
 }

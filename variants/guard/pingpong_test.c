@@ -1,62 +1,24 @@
 /* pingpong_test.c - what guard=pingpong promises beyond the contract, in exact counts: a page dirtied is written once a
  * checkpoint and its stale slot punched after it, where the journal writes twice; slots alternate with anchors, not with
  * writes; a device that trims holds one image a page; and which slot is current survives, however many changed. */
-#include "engine/base/rng.h"
-#include "engine/store/store.h"
 #include "harness/model.h"
-#include "variants/registry.h"
+#include "variants/store_rig.h"
 
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #define KEYS 600u
-
-struct lab {
-	struct pl_conf conf;
-	struct dev *dev;
-	struct pl_ctx x;
-	struct kv *kv;
-	struct kv_choice choice;
-	uint8_t value[1000];
-};
-
-static struct store *store_of(struct lab *l)
-{
-	return (struct store *)l->kv;
-}
-
-static void lab_open(struct lab *l)
-{
-	struct pl_fault f = {0};
-	if (kv_open(&l->choice, &l->conf, l->dev, &l->x, &l->kv, &f))
-		fail_msg("%s", f.text);
-}
+#define VALUE_BYTES 1000u
 
 static void lab_start_with(struct lab *l, const char *guard, const char *durability, const char *pool, uint64_t bytes,
 	const char *space, const char *stale)
 {
-	const char *const set[][2] = {{"placement", "inplace"}, {"guard", guard}, {"durability", durability},
-		{"space", space}, {"device", "null"}, {"page_bytes", "8192"}, {"pool_bytes", pool},
-		{"log_bytes", "16M"}, {"max_value_bytes", "2k"}, {"pingpong.stale_permille", stale}};
-	struct pl_fault f = {0};
-	memset(l, 0, sizeof *l);
-	l->x.simulated = true;
-	pl_conf_init(&l->conf);
-	pl_conf_declare(&l->conf, "", kv_opts);
-	reg_declare(&l->conf);
-	for (size_t i = 0; i < PL_COUNT(set); i++)
-		assert_int_equal(pl_conf_set(&l->conf, set[i][0], set[i][1], &f), PL_OK);
-	assert_int_equal(reg_choose(&l->conf, &l->choice, &f), PL_OK);
-	struct dev_args a = {.conf = &l->conf, .seed = 1, .capacity_bytes = bytes, .block_bytes = 4096};
-	assert_int_equal(dev_open(l->choice.device, &a, &l->dev, &f), PL_OK);
-	if (kv_format(&l->choice, &l->conf, 1, l->dev, &l->x, &f))
-		fail_msg("%s", f.text);
-	lab_open(l);
+	setting set[] = {{"placement", "inplace"}, {"guard", guard}, {"durability", durability}, {"space", space},
+		{"device", "null"}, {"page_bytes", "8192"}, {"pool_bytes", pool}, {"log_bytes", "16M"},
+		{"max_value_bytes", "2k"}, {"pingpong.stale_permille", stale}};
+	lab_init(l);
+	lab_set(l, set, PL_COUNT(set));
+	lab_choose(l);
+	lab_create(l, bytes);
 }
 
 static void lab_start(struct lab *l, const char *guard, const char *durability, const char *pool, uint64_t bytes)
@@ -64,35 +26,20 @@ static void lab_start(struct lab *l, const char *guard, const char *durability, 
 	lab_start_with(l, guard, durability, pool, bytes, "raw", "0");
 }
 
-static void lab_end(struct lab *l)
-{
-	struct pl_fault f = {0};
-	if (kv_check(l->kv, &l->x, &f))
-		fail_msg("%s", f.text);
-	assert_int_equal(kv_close(l->kv, &l->x, &f), PL_OK);
-	dev_close(l->dev);
-	pl_conf_free(&l->conf);
-}
-
-static pl_slice key_of(uint32_t k, char text[16])
-{
-	return pl_slice_of(text, (size_t)snprintf(text, 16, "key%07u", k));
-}
-
 static void put(struct lab *l, uint32_t k, uint8_t byte)
 {
 	char text[16];
-	memset(l->value, byte, sizeof l->value);
-	assert_int_equal(kv_put(l->kv, &l->x, key_of(k, text), pl_slice_of(l->value, sizeof l->value)), PL_OK);
+	memset(l->value, byte, VALUE_BYTES);
+	assert_int_equal(kv_put(l->kv, &l->x, key_of(k, text), pl_slice_of(l->value, VALUE_BYTES)), PL_OK);
 }
 
 /* A value of noise; a leaf of them does not compress. */
 static void put_noise(struct lab *l, uint32_t k, struct pl_rng *rng)
 {
 	char text[16];
-	for (size_t i = 0; i < sizeof l->value; i++)
+	for (size_t i = 0; i < VALUE_BYTES; i++)
 		l->value[i] = (uint8_t)pl_rng_next(rng);
-	assert_int_equal(kv_put(l->kv, &l->x, key_of(k, text), pl_slice_of(l->value, sizeof l->value)), PL_OK);
+	assert_int_equal(kv_put(l->kv, &l->x, key_of(k, text), pl_slice_of(l->value, VALUE_BYTES)), PL_OK);
 }
 
 /* Reads let pages go cold: dirty ones are then written before a checkpoint has to. */
@@ -114,11 +61,6 @@ static void expect(struct lab *l, uint32_t k, uint8_t byte)
 	assert_int_equal(got.n, 1000);
 	assert_int_equal(got.p[0], byte);
 	assert_int_equal(got.p[999], byte);
-}
-
-static void checkpoint(struct lab *l)
-{
-	assert_int_equal(kv_checkpoint(l->kv, &l->x), PL_OK);
 }
 
 struct counts {
@@ -147,12 +89,12 @@ static void one_checkpoint(const char *guard, uint64_t *k, uint64_t *home, uint6
 	for (uint32_t i = 0; i < KEYS; i++)
 		put(&l, i, 1);
 	for (int round = 0; round < 2; round++)
-		checkpoint(&l); /* the first may have to punch what formatting could not know */
+		lab_checkpoint(&l); /* the first may have to punch what formatting could not know */
 	for (uint32_t i = 0; i < KEYS; i += 11) /* no two in a leaf of eight */
 		put(&l, i, 2);
 	struct counts a = counts(&l);
 	uint64_t dirty = store_of(&l)->pool.dirty;
-	checkpoint(&l);
+	lab_checkpoint(&l);
 	struct counts b = counts(&l);
 	*k = b.kv.page_writes - a.kv.page_writes;
 	*home = home_bytes(&b) - home_bytes(&a);
@@ -160,7 +102,7 @@ static void one_checkpoint(const char *guard, uint64_t *k, uint64_t *home, uint6
 	*punches = b.kv.punches - a.kv.punches;
 	assert_int_equal(*k, dirty);
 	assert_int_equal(*k, (KEYS + 10) / 11);
-	checkpoint(&l); /* nothing dirty: nothing written, nothing punched */
+	lab_checkpoint(&l); /* nothing dirty: nothing written, nothing punched */
 	struct counts c = counts(&l);
 	assert_int_equal(c.kv.punches, b.kv.punches);
 	assert_int_equal(home_bytes(&c), home_bytes(&b));
@@ -199,7 +141,7 @@ static void slots_alternate_with_anchors(void **state)
 	lab_start(&l, "pingpong", "none", "2M", 32u << 20);
 	for (uint32_t i = 0; i < KEYS * 4; i++)
 		put(&l, i, 1);
-	checkpoint(&l);
+	lab_checkpoint(&l);
 	assert_true(store_of(&l)->max_ids > 600 && store_of(&l)->max_ids <= 2000);
 	locs(&l, before);
 	for (uint32_t round = 0; round < 1000; round++) {
@@ -210,7 +152,7 @@ static void slots_alternate_with_anchors(void **state)
 		locs(&l, now);
 		if (round % 50 == 49 || counts(&l).kv.checkpoints != a.kv.checkpoints) {
 			anchors++;
-			checkpoint(&l);
+			lab_checkpoint(&l);
 			locs(&l, before);
 			continue;
 		}
@@ -242,7 +184,7 @@ static void a_trimmed_device_holds_one_image_a_page(void **state)
 	for (uint8_t round = 0; round < 4; round++) {
 		for (uint32_t i = 0; i < KEYS * 2; i++)
 			put(&l, i, round);
-		checkpoint(&l);
+		lab_checkpoint(&l);
 		struct counts c = counts(&l);
 		uint64_t meta = 2 * store_of(&l)->layout.meta_blocks * 4096;
 		assert_in_range(c.dev.stored_bytes, c.kv.live_bytes, c.kv.live_bytes + meta);
@@ -254,7 +196,7 @@ static void a_trimmed_device_holds_one_image_a_page(void **state)
 		char text[16];
 		assert_int_equal(kv_delete(l.kv, &l.x, key_of(i, text)), PL_OK);
 	}
-	checkpoint(&l);
+	lab_checkpoint(&l);
 	struct counts c = counts(&l);
 	assert_true(c.kv.live_pages < 4);
 	assert_in_range(
@@ -275,7 +217,7 @@ static void stale_images_are_bounded(void **state)
 		lab_start_with(&l, "pingpong", "none", "2M", 32u << 20, "raw", permille[i]);
 		for (uint32_t k = 0; k < KEYS * 4; k++)
 			put(&l, k, 1);
-		checkpoint(&l);
+		lab_checkpoint(&l);
 		for (uint32_t k = 0; k < 4000; k++) {
 			put(&l, (uint32_t)pl_rng_below(&rng, (uint64_t)KEYS * 4), (uint8_t)k);
 			read_some(&l, &rng, 4);
@@ -314,7 +256,7 @@ static void blocks_that_an_image_left_are_trimmed(void **state)
 					put(&l, k, (uint8_t)round);
 			read_some(&l, &rng, 20);
 		}
-		checkpoint(&l);
+		lab_checkpoint(&l);
 		struct counts c = counts(&l);
 		uint64_t meta = 2 * store_of(&l)->layout.meta_blocks * 4096;
 		assert_in_range(c.dev.stored_bytes, c.kv.live_bytes, c.kv.live_bytes + meta);
@@ -329,26 +271,24 @@ static void blocks_that_an_image_left_are_trimmed(void **state)
 static void any_number_of_slots_survives(void **state)
 {
 	struct lab l;
-	struct pl_fault f = {0};
 	static const uint32_t keys[] = {1000, 42000};
 	(void)state;
 	lab_start(&l, "pingpong", "none", "128M", 256u << 20);
 	for (uint32_t k = 0; k < 42000; k++)
 		put(&l, k, 1);
-	checkpoint(&l);
+	lab_checkpoint(&l);
 	for (uint8_t round = 2; round < 8; round++) {
 		uint32_t n = keys[round % 2];
 		for (uint32_t k = 0; k < n; k += 4)
 			put(&l, k, round);
 		assert_int_equal(store_of(&l)->pool.dirty > 4096, round % 2);
-		checkpoint(&l);
+		lab_checkpoint(&l);
 		if (round % 3)
-			kv_abandon(l.kv);
+			lab_abandon(&l);
 		else
-			assert_int_equal(kv_close(l.kv, &l.x, &f), PL_OK);
+			lab_close(&l);
 		lab_open(&l);
-		if (kv_check(l.kv, &l.x, &f))
-			fail_msg("%s", f.text);
+		lab_check(&l);
 		for (uint32_t k = 0; k < 42000; k += 4)
 			expect(&l, k, k < n ? round : round == 2 ? 1 : (uint8_t)(round - 1));
 	}
@@ -367,26 +307,23 @@ static void a_lost_write_leaves_an_empty_slot(void **state)
 	for (uint8_t round = 1; round < 4; round++) {
 		for (uint32_t k = 0; k < KEYS; k++)
 			put(&l, k, round);
-		checkpoint(&l);
+		lab_checkpoint(&l);
 	}
 	uint64_t first = home_block(store_of(&l), STORE_ROOT);
 	uint64_t at = loc_block(store_loc(store_of(&l), STORE_ROOT)), stale = 2 * first + 2 - at;
 	uint8_t block[4096];
-	assert_int_equal(kv_close(l.kv, &l.x, &f), PL_OK);
+	lab_close(&l);
 	struct dev_req r = {.op = DEV_READ, .block = stale, .blocks = 1, .buf = block};
 	assert_int_equal(dev_submit(l.dev, l.x.now_ns, &r), PL_OK);
 	assert_ptr_equal(dev_poll(l.dev, l.x.now_ns), &r);
 	for (size_t i = 0; i < sizeof block; i++)
 		assert_int_equal(block[i], 0);
 	assert_int_equal(l.choice.device->poke(l.dev, at, 2, NULL), PL_OK);
-	int err = kv_open(&l.choice, &l.conf, l.dev, &l.x, &l.kv, &f);
-	if (!err) {
+	int err = lab_try_open(&l, &f);
+	if (!err)
 		err = kv_get(l.kv, &l.x, key_of(1, text), l.value, sizeof l.value, &got);
-		kv_abandon(l.kv);
-	}
 	assert_int_equal(err, PL_DAMAGED);
-	dev_close(l.dev);
-	pl_conf_free(&l.conf);
+	lab_drop(&l);
 }
 
 int main(void)

@@ -5,68 +5,31 @@
  * 2. Images that are packed take less than they did.
  * 3. A map may name any place: the store does not open, with a sentence, or reading says damage. Nothing is read outside
  *    (run it under the address sanitizer). */
-#include "engine/base/rng.h"
-#include "engine/store/store.h"
 #include "harness/model.h"
-#include "variants/registry.h"
+#include "variants/store_rig.h"
 
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 static const char *const placements[] = {"shadow", "zone"};
-
-struct lab {
-	struct pl_conf conf;
-	struct dev *dev;
-	struct pl_ctx x;
-	struct kv *kv;
-	struct kv_choice choice;
-};
-
-static int lab_open(struct lab *l, struct pl_fault *f)
-{
-	return kv_open(&l->choice, &l->conf, l->dev, &l->x, &l->kv, f);
-}
 
 /* more: options and their values, the last one NULL; or NULL. */
 static void lab_begin(
 	struct lab *l, const char *placement, const char *page_bytes, bool pack, const char *const (*more)[2])
 {
-	const char *set[][2] = {{"placement", placement}, {"device", "null"}, {"space", "lz4"},
-		{"page_bytes", page_bytes}, {"pool_bytes", "1M"}, {"log_bytes", "512k"}, {"max_value_bytes", "4k"},
-		{"zone.zone_bytes", "256k"}, {"zone.pack", pack ? "1" : "0"}, {"shadow.pack", pack ? "1" : "0"}};
-	struct pl_fault f = {0};
-	memset(l, 0, sizeof *l);
-	l->x.simulated = true;
-	pl_conf_init(&l->conf);
-	pl_conf_declare(&l->conf, "", kv_opts);
-	reg_declare(&l->conf);
-	for (size_t i = 0; i < PL_COUNT(set); i++)
-		assert_int_equal(pl_conf_set(&l->conf, set[i][0], set[i][1], &f), PL_OK);
+	setting set[] = {{"placement", placement}, {"device", "null"}, {"space", "lz4"}, {"page_bytes", page_bytes},
+		{"pool_bytes", "1M"}, {"log_bytes", "512k"}, {"max_value_bytes", "4k"}, {"zone.zone_bytes", "256k"},
+		{"zone.pack", pack ? "1" : "0"}, {"shadow.pack", pack ? "1" : "0"}};
+	lab_init(l);
+	lab_set(l, set, PL_COUNT(set));
 	for (; more && (*more)[0]; more++)
-		assert_int_equal(pl_conf_set(&l->conf, (*more)[0], (*more)[1], &f), PL_OK);
-	assert_int_equal(reg_choose(&l->conf, &l->choice, &f), PL_OK);
-	struct dev_args a = {.conf = &l->conf, .seed = 1, .capacity_bytes = 16u << 20, .block_bytes = 4096};
-	assert_int_equal(dev_open(l->choice.device, &a, &l->dev, &f), PL_OK);
-	if (kv_format(&l->choice, &l->conf, 1, l->dev, &l->x, &f) || lab_open(l, &f))
-		fail_msg("%s", f.text);
+		lab_set(l, more, 1);
+	lab_choose(l);
+	lab_create(l, 16u << 20);
 }
 
 static void lab_start(struct lab *l, const char *placement, const char *page_bytes, bool pack)
 {
 	lab_begin(l, placement, page_bytes, pack, NULL);
-}
-
-static void lab_end(struct lab *l)
-{
-	kv_abandon(l->kv);
-	dev_close(l->dev);
-	pl_conf_free(&l->conf);
 }
 
 /* Values of which half is noise. */
@@ -76,19 +39,17 @@ static void put_all(struct lab *l, uint32_t keys, uint32_t rounds)
 	pl_rng_seed(&rng, 1, 0);
 	for (uint32_t i = 0; i < keys * rounds; i++) {
 		uint8_t value[120] = {0};
-		char key[16];
+		char text[16];
 		uint32_t k = i < keys ? i : (uint32_t)pl_rng_below(&rng, keys);
 		model_fill(pl_rng_next(&rng) & ~(uint64_t)1, value, 60);
-		size_t n = (size_t)snprintf(key, sizeof key, "key%07u", k);
-		assert_int_equal(kv_put(l->kv, &l->x, pl_slice_of(key, n), pl_slice_of(value, sizeof value)), PL_OK);
+		assert_int_equal(kv_put(l->kv, &l->x, key_of(k, text), pl_slice_of(value, sizeof value)), PL_OK);
 		if (i % 97 == 0) {
-			struct kv_stats s;
-			kv_stats(l->kv, &s);
+			struct kv_stats s = stats(l);
 			assert_int_equal(
 				s.live_bytes + s.dead_bytes + s.free_bytes + s.reserved_bytes, s.data_capacity_bytes);
 		}
 	}
-	assert_int_equal(kv_checkpoint(l->kv, &l->x), PL_OK);
+	lab_checkpoint(l);
 }
 
 static void a_page_of_one_block_is_read_as_one_block(void **state)
@@ -97,10 +58,9 @@ static void a_page_of_one_block_is_read_as_one_block(void **state)
 	for (size_t p = 0; p < PL_COUNT(placements); p++) {
 		struct lab l;
 		struct dev_stats before, after;
-		struct pl_fault f = {0};
 		lab_start(&l, placements[p], "4096", true);
 		put_all(&l, 20000, 2);
-		const struct store *s = (const struct store *)l.kv;
+		const struct store *s = store_of(&l);
 		uint64_t packed = 0, pages = 0, shared = 0;
 		for (uint64_t id = 1; id <= s->max_ids; id++)
 			if (s->directory[id]) {
@@ -113,14 +73,13 @@ static void a_page_of_one_block_is_read_as_one_block(void **state)
 		assert_true(packed * 10 > pages * 9 && shared * 3 > pages);
 		dev_stats(l.dev, &before);
 		uint64_t reads = s->stats.page_reads;
-		if (kv_check(l.kv, &l.x, &f))
-			fail_msg("%s", f.text);
+		lab_check(&l);
 		dev_stats(l.dev, &after);
 		reads = s->stats.page_reads - reads;
 		assert_true(reads > pages / 2);
 		assert_int_equal(after.host_read_bytes[DEV_TAG_LEAF] - before.host_read_bytes[DEV_TAG_LEAF],
 			reads * s->block_bytes);
-		lab_end(&l);
+		lab_drop(&l);
 	}
 }
 
@@ -156,15 +115,14 @@ static void no_frame_waits_among_survivors(void **state)
 static void measure(const char *placement, const char *page, bool pack, uint64_t *written, uint64_t *live)
 {
 	struct lab l;
-	struct kv_stats s;
 	struct dev_stats d;
 	lab_start(&l, placement, page, pack);
 	put_all(&l, 12000, 4);
-	kv_stats(l.kv, &s);
+	struct kv_stats s = stats(&l);
 	dev_stats(l.dev, &d);
 	*written = (d.host_write_bytes[DEV_TAG_LEAF] + d.host_write_bytes[DEV_TAG_INNER]) / s.page_writes;
 	*live = s.live_bytes / s.live_pages;
-	lab_end(&l);
+	lab_drop(&l);
 }
 
 static void packed_images_take_less(void **state)
@@ -212,13 +170,13 @@ static void a_wrong_place_is_named(void **state)
 		struct pl_fault f = {0};
 		lab_start(&l, placements[round % 2], round / 2 % 2 ? "4096" : "16k", true);
 		put_all(&l, 2000, 1);
-		if (kv_close(l.kv, &l.x, &f) || lab_open(&l, &f)) /* nothing is resident now */
-			fail_msg("%s", f.text);
-		struct store *s = (struct store *)l.kv;
+		lab_close(&l);
+		lab_open(&l); /* nothing is resident now */
+		struct store *s = store_of(&l);
 		uint64_t id = 1 + pl_rng_below(&rng, s->stats.live_pages);
 		pl_loc right = {s->directory[id]};
 		if (!right.v || entry_is_frame(right.v)) {
-			lab_end(&l);
+			lab_drop(&l);
 			continue;
 		}
 		pl_loc wrong = some_place(&rng, s, right);
@@ -226,11 +184,10 @@ static void a_wrong_place_is_named(void **state)
 			wrong = loc_pack(loc_block(right), 63, 2, SPC_CODEC_LZ4, 0);
 		s->directory[id] = wrong.v; /* and the next anchor says so, with a checksum */
 		s->choice.addressing->changed(s, id, ADR_MOVED);
-		assert_int_equal(kv_checkpoint(l.kv, &l.x), PL_OK);
-		kv_abandon(l.kv);
-		l.kv = NULL;
+		lab_checkpoint(&l);
+		lab_abandon(&l);
 		tried++;
-		int err = lab_open(&l, &f);
+		int err = lab_try_open(&l, &f);
 		refused += err != PL_OK;
 		if (!err) {
 			err = kv_check(l.kv, &l.x, &f);
@@ -240,7 +197,7 @@ static void a_wrong_place_is_named(void **state)
 			fail_msg("round %u, page %" PRIu64 " at %016" PRIx64 " instead of %016" PRIx64 ": %s %s", round,
 				id, wrong.v, right.v, pl_err_name(err), f.text);
 		assert_non_null(strstr(f.text, "page"));
-		lab_end(&l);
+		lab_drop(&l);
 	}
 	print_message("    %" PRIu64 " wrong places: %" PRIu64 " refused when opening, %" PRIu64 " when read\n", tried,
 		refused, damaged);

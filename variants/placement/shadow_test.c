@@ -2,73 +2,20 @@
  * for ever; what the last anchor reaches is left alone and what it freed is trimmed; images of a checkpoint lie together.
  *
  *   PAGELAB_SHADOW_TURNS   writes of the long test, in device sizes */
-#include "engine/base/rng.h"
-#include "engine/store/store.h"
 #include "harness/model.h"
-#include "variants/registry.h"
+#include "variants/store_rig.h"
 
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-struct lab {
-	struct pl_conf conf;
-	struct dev *dev;
-	struct pl_ctx x;
-	struct kv *kv;
-	struct kv_choice choice;
-	struct pl_rng rng;
-	uint32_t keys; /* ever put */
-	uint8_t value[3000];
-};
-
-static void lab_open(struct lab *l)
+static void lab_start(struct lab *l, uint64_t device_bytes, setting *set, size_t n)
 {
-	struct pl_fault f = {0};
-	if (kv_open(&l->choice, &l->conf, l->dev, &l->x, &l->kv, &f))
-		fail_msg("%s", f.text);
-}
-
-static void lab_start(struct lab *l, uint64_t device_bytes, const char *const set[][2], size_t n)
-{
-	static const char *const always[][2] = {{"placement", "shadow"}, {"device", "null"}, {"page_bytes", "16k"},
+	static setting always[] = {{"placement", "shadow"}, {"device", "null"}, {"page_bytes", "16k"},
 		{"pool_bytes", "1M"}, {"log_bytes", "512k"}, {"max_value_bytes", "4k"}};
-	struct pl_fault f = {0};
-	memset(l, 0, sizeof *l);
-	l->x.simulated = true;
-	pl_rng_seed(&l->rng, 1, 0);
-	pl_conf_init(&l->conf);
-	pl_conf_declare(&l->conf, "", kv_opts);
-	reg_declare(&l->conf);
-	for (size_t i = 0; i < PL_COUNT(always); i++)
-		assert_int_equal(pl_conf_set(&l->conf, always[i][0], always[i][1], &f), PL_OK);
-	for (size_t i = 0; i < n; i++)
-		assert_int_equal(pl_conf_set(&l->conf, set[i][0], set[i][1], &f), PL_OK);
-	assert_int_equal(reg_choose(&l->conf, &l->choice, &f), PL_OK);
-	struct dev_args a = {.conf = &l->conf, .seed = 1, .capacity_bytes = device_bytes, .block_bytes = 4096};
-	assert_int_equal(dev_open(l->choice.device, &a, &l->dev, &f), PL_OK);
-	if (kv_format(&l->choice, &l->conf, 1, l->dev, &l->x, &f))
-		fail_msg("%s", f.text);
-	lab_open(l);
-}
-
-static void lab_end(struct lab *l)
-{
-	struct pl_fault f = {0};
-	if (kv_check(l->kv, &l->x, &f))
-		fail_msg("%s", f.text);
-	assert_int_equal(kv_close(l->kv, &l->x, &f), PL_OK);
-	dev_close(l->dev);
-	pl_conf_free(&l->conf);
-}
-
-static pl_slice key_of(uint32_t k, char text[16])
-{
-	return pl_slice_of(text, (size_t)snprintf(text, 16, "key%07u", k));
+	lab_init(l);
+	lab_set(l, always, PL_COUNT(always));
+	lab_set(l, set, n);
+	lab_choose(l);
+	lab_create(l, device_bytes);
 }
 
 /* Neighbours are alike, so that a page as a whole does or does not compress; which, changes with every put. */
@@ -77,7 +24,7 @@ static int put(struct lab *l, uint32_t k)
 	char text[16];
 	uint32_t n = 100 + (uint32_t)pl_rng_below(&l->rng, 1900);
 	bool noise = pl_rng_below(&l->rng, 8) < (k / 16 % 8);
-	memset(l->value, (int)(k & 0xFF), sizeof l->value);
+	memset(l->value, (int)(k & 0xFF), n);
 	if (noise)
 		model_fill(pl_rng_next(&l->rng) | 1, l->value, n);
 	return kv_put(l->kv, &l->x, key_of(k, text), pl_slice_of(l->value, n));
@@ -89,13 +36,6 @@ static int remove_key(struct lab *l, uint32_t k)
 	return kv_delete(l->kv, &l->x, key_of(k, text));
 }
 
-static struct kv_stats stats(struct lab *l)
-{
-	struct kv_stats s;
-	kv_stats(l->kv, &s);
-	return s;
-}
-
 /* --- 90 % ----------------------------------------------------------------------------------------------------------- */
 
 /* Random updates, with the live blocks at 90 % of all, for `turns` device sizes. Pages split as values grow; what exceeds
@@ -104,13 +44,13 @@ static uint32_t stay_full(struct lab *l, uint64_t turns)
 {
 	struct kv_stats s = stats(l);
 	uint64_t capacity = s.data_capacity_bytes, from = 0, least = capacity;
-	uint32_t refused = 0;
+	uint32_t refused = 0, keys = 0; /* refused; ever put */
 	while (!from || s.page_write_bytes < from + turns * capacity) {
 		if (s.live_bytes < capacity * 90 / 100)
-			refused += put(l, l->keys++) != PL_OK;
+			refused += put(l, keys++) != PL_OK;
 		else if (!from)
 			from = s.page_write_bytes;
-		uint32_t key = (uint32_t)pl_rng_below(&l->rng, l->keys);
+		uint32_t key = (uint32_t)pl_rng_below(&l->rng, keys);
 		for (uint32_t k = key; s.live_bytes > capacity * 905 / 1000 && k < key + 40; k++)
 			(void)remove_key(l, k);
 		refused += from && put(l, key) != PL_OK;
@@ -130,7 +70,7 @@ static void go_on_at_ninety_percent(const char *addressing)
 				 *const groups[] = {"0", "64"}, *const pages[] = {"16k", "32k"};
 	uint64_t turns = model_env("SHADOW_TURNS", 4), moved = 0;
 	for (size_t i = 0; i < PL_COUNT(spaces) * 8; i++) {
-		const char *const set[][2] = {{"space", spaces[i / 8]}, {"shadow.fit", fits[i / 4 % 2]},
+		setting set[] = {{"space", spaces[i / 8]}, {"shadow.fit", fits[i / 4 % 2]},
 			{"shadow.group_blocks", groups[i / 2 % 2]}, {"page_bytes", pages[i % 2]},
 			{"shadow.fill_permille", "950"}, {"addressing", addressing}};
 		struct lab l;
@@ -141,11 +81,11 @@ static void go_on_at_ninety_percent(const char *addressing)
 			      " moved, %" PRIu64 " checkpoints, %u refused\n",
 			set[0][1], set[3][1], set[1][1], set[2][1], s.page_writes, s.moved_pages, s.checkpoints,
 			refused);
-		kv_abandon(l.kv); /* in the middle of it all: lab_end checks every page */
+		lab_abandon(&l); /* in the middle of it all: lab_end checks every page */
 		lab_open(&l);
 		moved += s.moved_pages;
 		assert_int_equal(refused, 0);
-		assert_int_equal(((struct store *)l.kv)->fault.err, PL_OK); /* what was moved was read back whole */
+		assert_int_equal(store_of(&l)->fault.err, PL_OK); /* what was moved was read back whole */
 		if (i < 8) /* images of one length leave no holes */
 			assert_int_equal(s.moved_pages, 0);
 		lab_end(&l);
@@ -171,13 +111,13 @@ static void put_all(struct lab *l, uint32_t keys, uint32_t rounds)
 {
 	for (uint32_t i = 0; i < keys * rounds; i++)
 		assert_int_equal(put(l, i % keys), PL_OK);
-	assert_int_equal(kv_checkpoint(l->kv, &l->x), PL_OK);
+	lab_checkpoint(l);
 }
 
 /* Requests that the pages of the same puts take. */
 static uint64_t page_requests(const char *fit, const char *group)
 {
-	const char *const set[][2] = {{"shadow.fit", fit}, {"shadow.group_blocks", group}};
+	setting set[] = {{"shadow.fit", fit}, {"shadow.group_blocks", group}};
 	struct lab l;
 	struct dev_stats d;
 	lab_start(&l, 16u << 20, set, PL_COUNT(set));
@@ -202,7 +142,7 @@ static void pages_of_a_group_are_one_write(void **state)
 /* What is trimmed no longer lies on the device: it holds what lives, and meta and log, whose size does not change. */
 static uint64_t stored_beside_live(const char *trim)
 {
-	const char *const set[][2] = {{"shadow.trim", trim}};
+	setting set[] = {{"shadow.trim", trim}};
 	struct lab l;
 	lab_start(&l, 16u << 20, set, PL_COUNT(set));
 	put_all(&l, 3000, 6);
@@ -223,8 +163,7 @@ static void freed_extents_are_trimmed(void **state)
 static void opening_finds_the_same_free_blocks(void **state)
 {
 	(void)state;
-	const char *const set[][2] = {{"space", "hole"}};
-	struct pl_fault f = {0};
+	setting set[] = {{"space", "hole"}};
 	struct lab l;
 	lab_start(&l, 16u << 20, set, PL_COUNT(set));
 	for (int life = 0; life < 5; life++) {
@@ -232,12 +171,12 @@ static void opening_finds_the_same_free_blocks(void **state)
 		struct kv_stats a = stats(&l);
 		uint64_t whole = 0, again = 0;
 		struct plc_report r;
-		l.choice.placement->report((struct store *)l.kv, &r);
+		l.choice.placement->report(store_of(&l), &r);
 		whole = r.free_blocks + r.reserved_blocks;
-		assert_int_equal(kv_close(l.kv, &l.x, &f), PL_OK);
+		lab_close(&l);
 		lab_open(&l);
 		struct kv_stats b = stats(&l);
-		l.choice.placement->report((struct store *)l.kv, &r);
+		l.choice.placement->report(store_of(&l), &r);
 		again = r.free_blocks + r.reserved_blocks;
 		assert_int_equal(a.live_pages, b.live_pages);
 		assert_int_equal(a.live_bytes / 16384, b.live_bytes / 16384); /* but for map pages written by close */

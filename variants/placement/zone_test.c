@@ -3,101 +3,33 @@
  * temperature moves fewer of them; cleaning ahead of need is bounded; groups leave the device nothing to move.
  *
  *   PAGELAB_ZONE_STATES   states of the crash campaign, per way of placing */
-#include "engine/base/rng.h"
 #include "harness/campaign.h"
 #include "harness/model.h"
 #include "variants/placement/zone.h"
-#include "variants/registry.h"
+#include "variants/store_rig.h"
 
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-struct lab {
-	struct pl_conf conf;
-	struct dev *dev;
-	struct pl_ctx x;
-	struct kv *kv;
-	struct kv_choice choice;
-	struct pl_rng rng;
-	uint32_t keys; /* ever put */
-	uint8_t value[20000];
-};
-
-typedef const char *const setting[2];
-
-static void lab_open(struct lab *l)
-{
-	struct pl_fault f = {0};
-	if (kv_open(&l->choice, &l->conf, l->dev, &l->x, &l->kv, &f))
-		fail_msg("%s", f.text);
-}
 
 static void lab_configure(struct lab *l, setting *set, size_t n)
 {
 	static setting always[] = {{"placement", "zone"}, {"device", "null"}, {"page_bytes", "16k"},
 		{"pool_bytes", "1M"}, {"log_bytes", "512k"}, {"zone.zone_bytes", "256k"}};
-	struct pl_fault f = {0};
-	memset(l, 0, sizeof *l);
-	l->x.simulated = true;
-	pl_rng_seed(&l->rng, 1, 0);
-	pl_conf_init(&l->conf);
-	pl_conf_declare(&l->conf, "", kv_opts);
-	reg_declare(&l->conf);
-	for (size_t i = 0; i < PL_COUNT(always); i++)
-		assert_int_equal(pl_conf_set(&l->conf, always[i][0], always[i][1], &f), PL_OK);
-	for (size_t i = 0; i < n; i++)
-		if (set[i][0] && pl_conf_set(&l->conf, set[i][0], set[i][1], &f))
-			fail_msg("%s", f.text);
-	assert_int_equal(reg_choose(&l->conf, &l->choice, &f), PL_OK);
-}
-
-/* Returns what kv_format says. */
-static int lab_format(struct lab *l, uint64_t device_bytes, struct pl_fault *f)
-{
-	struct dev_args a = {.conf = &l->conf, .seed = 1, .capacity_bytes = device_bytes, .block_bytes = 4096};
-	if (dev_open(l->choice.device, &a, &l->dev, f))
-		fail_msg("%s", f->text);
-	return kv_format(&l->choice, &l->conf, 1, l->dev, &l->x, f);
+	lab_init(l);
+	lab_set(l, always, PL_COUNT(always));
+	lab_set(l, set, n);
+	lab_choose(l);
 }
 
 static void lab_start(struct lab *l, uint64_t device_bytes, setting *set, size_t n)
 {
-	struct pl_fault f = {0};
 	lab_configure(l, set, n);
-	if (lab_format(l, device_bytes, &f))
-		fail_msg("%s", f.text);
-	lab_open(l);
-}
-
-static void lab_end(struct lab *l)
-{
-	struct pl_fault f = {0};
-	if (kv_check(l->kv, &l->x, &f))
-		fail_msg("%s", f.text);
-	assert_int_equal(kv_close(l->kv, &l->x, &f), PL_OK);
-	dev_close(l->dev);
-	pl_conf_free(&l->conf);
-}
-
-static struct store *store_of(struct lab *l)
-{
-	return (struct store *)l->kv;
+	lab_create(l, device_bytes);
 }
 
 static struct zones *zones_of(struct lab *l)
 {
 	return store_of(l)->placement;
-}
-
-static pl_slice key_of(uint32_t k, char text[16])
-{
-	return pl_slice_of(text, (size_t)snprintf(text, 16, "key%07u", k));
 }
 
 static int put(struct lab *l, uint32_t k, uint32_t n)
@@ -111,14 +43,7 @@ static int put(struct lab *l, uint32_t k, uint32_t n)
 static void lab_die(struct lab *l)
 {
 	io_drain(store_of(l), &l->x);
-	kv_abandon(l->kv);
-}
-
-static struct kv_stats stats(struct lab *l)
-{
-	struct kv_stats s;
-	kv_stats(l->kv, &s);
-	return s;
+	lab_abandon(l);
 }
 
 static void refused(setting *set, size_t n, uint64_t device_bytes, const char *sentence)
@@ -129,8 +54,7 @@ static void refused(setting *set, size_t n, uint64_t device_bytes, const char *s
 	assert_int_not_equal(lab_format(&l, device_bytes, &f), PL_OK);
 	if (!strstr(f.text, sentence))
 		fail_msg("'%s' does not say '%s'", f.text, sentence);
-	dev_close(l.dev);
-	pl_conf_free(&l.conf);
+	lab_free(&l);
 }
 
 /* The account of blocks, per zone and in sum, counted anew from the directory. */
@@ -200,19 +124,17 @@ static void combination(setting *set, size_t n, uint64_t *cleaned)
 	struct lab l;
 	lab_start(&l, 24u << 20, set, n);
 	for (int life = 0; life < 4; life++) {
-		struct pl_fault f = {0};
 		live(&l, 3000);
 		*cleaned += stats(&l).cleaned_zones;
 		assert_int_equal(store_of(&l)->failed, false);
 		if (life % 2)
-			assert_int_equal(kv_close(l.kv, &l.x, &f), PL_OK);
+			lab_close(&l);
 		else
 			lab_die(&l);
 		lab_open(&l);
 		account(&l);
 		groups_are_whole(&l);
-		if (kv_check(l.kv, &l.x, &f))
-			fail_msg("%s", f.text);
+		lab_check(&l);
 	}
 	lab_end(&l);
 }
@@ -279,16 +201,15 @@ static void the_clock_goes_on(void **state)
 {
 	(void)state;
 	struct lab l;
-	struct pl_fault f = {0};
 	lab_start(&l, 24u << 20, NULL, 0);
 	uint64_t clock = 0;
 	for (int life = 0; life < 4; life++) {
 		live(&l, 1000);
 		assert_true(store_of(&l)->clock > clock + 500);
-		assert_int_equal(kv_checkpoint(l.kv, &l.x), PL_OK);
+		lab_checkpoint(&l);
 		clock = store_of(&l)->clock;
 		if (life % 2)
-			assert_int_equal(kv_close(l.kv, &l.x, &f), PL_OK);
+			lab_close(&l);
 		else
 			lab_die(&l);
 		lab_open(&l);
@@ -336,7 +257,7 @@ static struct kv_stats churn(struct lab *l, uint32_t records, uint32_t operation
 {
 	for (uint32_t k = 0; k < records; k++)
 		assert_int_equal(put(l, k, 1000), PL_OK);
-	assert_int_equal(kv_checkpoint(l->kv, &l->x), PL_OK);
+	lab_checkpoint(l);
 	store_of(l)->stats.moved_pages_at_once = 0;
 	struct kv_stats before = stats(l);
 	for (uint32_t i = 0; i < operations; i++) {
