@@ -135,7 +135,25 @@ static bool finish_read(struct store *s, struct pl_ctx *x, struct zones *z, stru
 
 /* --- one victim ------------------------------------------------------------------------------------------------------- */
 
-static uint64_t choose_victim(struct store *s, struct zones *z)
+/* The policy's victim; as a last resort one that holds no more than the mean of all candidates, else the emptiest: a policy
+ * that waits for full zones to empty gains too little when no client can go on. */
+static uint64_t pick(struct store *s, const struct cln_zone *seen, uint64_t n, bool last_resort)
+{
+	uint64_t v = s->choice.cleaning->victim(s->cleaning_derived, seen, n, s->clock, &s->cleaning_rng);
+	uint64_t live = 0, candidates = 0, emptiest = v;
+	if (v >= n || !last_resort)
+		return v;
+	for (uint64_t i = 0; i < n; i++)
+		if (seen[i].candidate) {
+			live += seen[i].live_blocks;
+			candidates++;
+			if (seen[i].live_blocks < seen[emptiest].live_blocks)
+				emptiest = i;
+		}
+	return seen[v].live_blocks * candidates > live ? emptiest : v;
+}
+
+static uint64_t choose_victim(struct store *s, struct zones *z, bool last_resort)
 {
 	const struct cln_zone *seen = z->zone;
 	if (zone_grouped(z)) {
@@ -159,8 +177,7 @@ static uint64_t choose_victim(struct store *s, struct zones *z)
 		}
 		seen = z->groups;
 	}
-	uint64_t n = z->n / z->group,
-		 v = s->choice.cleaning->victim(s->cleaning_derived, seen, n, s->clock, &s->cleaning_rng);
+	uint64_t n = z->n / z->group, v = pick(s, seen, n, last_resort);
 	return v < n ? v * z->group : ZONE_NONE;
 }
 
@@ -179,10 +196,10 @@ static uint64_t needs(const struct store *s, uint64_t live)
 }
 
 /* Choose the next victim; false: none is worth it, or there is no room to move what lives in it. */
-static bool begin_victim(struct store *s, struct zones *z)
+static bool begin_victim(struct store *s, struct zones *z, bool last_resort)
 {
 	struct zone_cleaner *c = &z->cleaner;
-	uint64_t v = choose_victim(s, z), capacity = z->group * z->capacity;
+	uint64_t v = choose_victim(s, z, last_resort), capacity = z->group * z->capacity;
 	if (v == ZONE_NONE)
 		return false;
 	uint64_t live = live_of(z, v);
@@ -313,7 +330,7 @@ static void pay(struct store *s, struct zones *z)
 	int64_t headroom = zone_headroom(s, z);
 	if (c->victim == ZONE_NONE) {
 		c->paid_units = 0;
-		if (c->waiting || missing(s, z, headroom) <= 0 || !begin_victim(s, z))
+		if (c->waiting || missing(s, z, headroom) <= 0 || !begin_victim(s, z, false))
 			return;
 	}
 	uint64_t live = live_of(z, c->victim);
@@ -442,7 +459,7 @@ static int clean_round(struct store *s, struct pl_ctx *x, struct zones *z, uint6
 		return err ? err : checkpoint_run(s, x);
 	}
 	settle(s, x, z);
-	while (z->nfree + z->ready < want && !s->failed && begin_victim(s, z))
+	while (z->nfree + z->ready < want && !s->failed && begin_victim(s, z, true))
 		clean_rest(s, x, z);
 	return checkpoint_run(s, x);
 }
