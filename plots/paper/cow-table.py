@@ -69,7 +69,7 @@ def draw(experiment, pyplot):
     against.plain_log(panels[0].xaxis, (20, 50, 100, 200, 500, 1000))
     for axes, words, xlabel in zip(panels, ("checkpoints: bytes / leaf byte", "zones: bytes / leaf byte", "cleaning: bytes / leaf byte"),
                                    ("updates between two checkpoints", "live share of the zones", "live share of the zones")):
-        axes.set_ylim(0 if axes is panels[2] else 1, None)
+        stores.headroom(axes, 0 if axes is panels[2] else 1)
         stores.dress(axes, words, xlabel)
     stores.legend(figure, [stores.handle(LOOKS[key], WORDS[key]) for key in LOOKS], 2)
     return figure
