@@ -63,11 +63,9 @@
  * Left out: building a part of the trie anew; one range for neighbouring small sides; infixes of the key beside the slots. */
 #include "variants/node/b2.h"
 
-#include <assert.h>
 #include <stdio.h>
 
 enum {
-	FIXED_BYTES = AT_TRIE - PL_PAGE_HEADER,
 	REBUILD_RANGES = 4, /* a range that has grown to so many times range_slots, or to a multiple, is divided */
 	FENCE_SHARE = 16, /* a fence is kept to this part of a page */
 	PREFETCH_TRIE_BYTES = 384,
@@ -78,37 +76,11 @@ enum {
 /* Where split, merge and compact keep the page that they rewrite; carries nothing from one call to the next. */
 static _Thread_local uint8_t scratch[PAGE_BYTES_MAX];
 
-static inline void set16(uint8_t *page, uint32_t at, uint32_t v)
-{
-	assert(v <= UINT16_MAX);
-	put16(page + at, (uint16_t)v);
-}
-
 /* ------------------------------------------------------------------------------------- reading, whatever the bytes */
 
 static uint32_t b2_count(const struct nod_cfg *c, const uint8_t *page)
 {
 	return arrays_of(c, page).count;
-}
-
-/* Order of key to the keys of the page as far as the prefix decides it: below all, 0 = among them, above all. Up to
- * eight bytes are compared in the first line of the page; the end of the page is another line, and cold. */
-static inline int order_to_prefix(const struct nod_cfg *c, const uint8_t *page, pl_slice key, uint32_t *prefix_bytes)
-{
-	uint32_t n = at16(page, AT_PREFIX);
-	*prefix_bytes = n;
-	if (n == 0)
-		return 0;
-	if (n <= 8 && key.n >= 8) {
-		touch(page + AT_PREFIX8, 8);
-		uint64_t k = be64(key.p) >> (64 - 8 * n), p = be64(page + AT_PREFIX8) >> (64 - 8 * n);
-		return k < p ? -1 : k > p;
-	}
-	pl_slice prefix = prefix_of(c, page);
-	*prefix_bytes = (uint32_t)prefix.n;
-	size_t common = key.n < prefix.n ? key.n : prefix.n;
-	int order = common ? touch_memcmp(key.p, prefix.p, common) : 0;
-	return order ? order : key.n < prefix.n ? -1 : 0;
 }
 
 static inline void prefetch_bytes(const uint8_t *from, const uint8_t *to)
@@ -117,27 +89,8 @@ static inline void prefetch_bytes(const uint8_t *from, const uint8_t *to)
 		touch_ahead(from);
 }
 
-/* How many of the heads [from, to) are below head, for ascending heads: no branch depends on them. */
-static inline uint32_t heads_below(
-	const uint8_t *page, const struct b2_arrays *a, uint32_t from, uint32_t to, uint32_t head)
-{
-	if (from >= to)
-		return 0;
-	const uint8_t *first = page + a->heads + HEAD_BYTES * from, *base = first;
-	for (uint32_t n = to - from; n > 1;) {
-		uint32_t half = n / 2;
-		touch(base + HEAD_BYTES * (half - 1), HEAD_BYTES);
-		compared(NOD_IN_ARRAY, 1);
-		base += (HEAD_BYTES * half) & (0 - (uint32_t)(le32(base + HEAD_BYTES * (half - 1)) < head));
-		n -= half;
-	}
-	touch(base, HEAD_BYTES);
-	compared(NOD_IN_ARRAY, 1);
-	return (uint32_t)(base - first) / HEAD_BYTES + (le32(base) < head);
-}
-
 /* Leave of [r->from, r->to) only the slots whose head ties with that of rest; their keys are not below. */
-static void narrow_by_heads(const uint8_t *page, const struct b2_arrays *a, pl_slice rest, struct b2_range *r)
+static void narrow_by_heads(const uint8_t *page, const struct nod_arrays *a, pl_slice rest, struct b2_range *r)
 {
 	uint32_t head = head_of(rest), to = r->to, bytes = min32(HEAD_BYTES * (to - r->from), PREFETCH_RANGE_BYTES_MAX);
 	const uint8_t *heads = page + a->heads + HEAD_BYTES * r->from;
@@ -153,7 +106,7 @@ static void narrow_by_heads(const uint8_t *page, const struct b2_arrays *a, pl_s
 
 static uint32_t b2_lower_bound(const struct nod_cfg *c, const uint8_t *page, pl_slice key, bool *exact)
 {
-	struct b2_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	uint32_t first = first_slot(page, &a), prefix_bytes;
 	*exact = false;
 	prefetch_bytes(page + 2 * LINE_BYTES, page + AT_TRIE + min32(trie_bytes(c), PREFETCH_TRIE_BYTES));
@@ -187,52 +140,26 @@ static uint32_t b2_lower_bound(const struct nod_cfg *c, const uint8_t *page, pl_
 
 void b2_entry(const struct nod_cfg *c, const uint8_t *page, uint32_t slot, struct nod_entry *e)
 {
-	struct b2_arrays a = arrays_of(c, page);
-	struct b2_record r = {pl_slice_of(page, 0), pl_slice_of(page, 0), 0};
-	e->prefix = pl_slice_of(page, 0);
-	if (slot < a.count) {
-		r = record_at(c, page, &a, slot);
-		if (slot >= first_slot(page, &a))
-			e->prefix = prefix_of(c, page);
-	}
-	e->suffix = r.suffix;
-	e->value = r.value;
-	e->flags = r.flags;
+	struct nod_arrays a = arrays_of(c, page);
+	records_entry(c, page, &a, slot, e);
 }
 
 struct nod_gap b2_gap(const struct nod_cfg *c, const uint8_t *page)
 {
-	uint32_t lo = arrays_of(c, page).end;
-	uint32_t hi = c->page_bytes - min32(at16(page, AT_HEAP), c->page_bytes - AT_TRIE);
-	return (struct nod_gap){lo, max32(lo, hi)};
+	struct nod_arrays a = arrays_of(c, page);
+	return records_gap(c, page, &a);
 }
 
 static uint32_t b2_live_bytes(const struct nod_cfg *c, const uint8_t *page)
 {
-	uint32_t heap = at16(page, AT_HEAP), dead = at16(page, AT_DEAD);
-	return arrays_of(c, page).end - PL_PAGE_HEADER + heap - min32(dead, heap);
-}
-
-/* Bytes that an insert may take: the gap and what a compact would add to it. */
-static inline uint32_t free_bytes(const struct nod_cfg *c, const uint8_t *page)
-{
-	struct nod_gap gap = b2_gap(c, page);
-	return gap.hi - gap.lo + at16(page, AT_DEAD);
-}
-
-/* What an entry needs beside its key and value. */
-static inline uint32_t entry_bytes(uint32_t head_bytes)
-{
-	return head_bytes + SLOT_BYTES + WORD_BYTES;
+	struct nod_arrays a = arrays_of(c, page);
+	return records_live_bytes(page, &a);
 }
 
 static bool b2_room(const struct nod_cfg *c, const uint8_t *page, size_t key_bytes, size_t value_bytes)
 {
-	size_t prefix_bytes = at16(page, AT_PREFIX);
-	size_t suffix_bytes = key_bytes > prefix_bytes ? key_bytes - prefix_bytes : 0;
-	if (suffix_bytes > LENGTH_MAX || value_bytes > LENGTH_MAX)
-		return false;
-	return entry_bytes(arrays_of(c, page).head_bytes) + suffix_bytes + value_bytes <= free_bytes(c, page);
+	struct nod_arrays a = arrays_of(c, page);
+	return records_room(c, page, &a, key_bytes, value_bytes);
 }
 
 static struct nod_parts key_parts(const struct nod_cfg *c, const uint8_t *page, uint32_t slot)
@@ -249,7 +176,7 @@ static struct nod_parts key_parts(const struct nod_cfg *c, const uint8_t *page, 
 static void put_record(const struct nod_cfg *c, uint8_t *page, uint32_t slot, const struct nod_parts *key, size_t skip,
 	pl_slice value, unsigned flags)
 {
-	struct b2_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	uint32_t suffix_bytes = (uint32_t)(parts_bytes(key) - skip);
 	uint32_t back = at16(page, AT_HEAP) + (uint32_t)(WORD_BYTES + suffix_bytes + value.n);
 	assert(suffix_bytes <= LENGTH_MAX && value.n <= LENGTH_MAX && flags <= NOD_FLAGS_MASK);
@@ -276,7 +203,7 @@ struct plan {
 	bool leaf;
 	uint32_t head_bytes;
 	struct nod_parts lower;
-	struct b2_fence upper;
+	struct nod_fence upper;
 	struct extract extracts[2];
 	uint32_t lower_bytes, prefix_bytes, tail_bytes; /* what is kept of the fences: see plan_measure */
 	uint32_t entries, needed_bytes; /* needed_bytes: without the tail of upper */
@@ -386,11 +313,11 @@ static void b2_init(const struct nod_cfg *c, uint8_t *page, bool leaf, pl_slice 
 static void gather(const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_slice value, unsigned flags)
 {
 	const uint8_t *old = to_scratch(c, page);
-	struct b2_arrays a = arrays_of(c, old);
+	struct nod_arrays a = arrays_of(c, old);
 	set16(page, AT_HEAP, at16(page, AT_LOWER) + at16(page, AT_UPPER));
 	set16(page, AT_DEAD, 0);
 	for (uint32_t i = 0; i < a.count; i++) {
-		struct b2_record r = record_at(c, old, &a, i);
+		struct nod_record r = record_at(c, old, &a, i);
 		struct nod_parts suffix = parts_of(r.suffix);
 		put_record(c, page, i, &suffix, 0, i == slot ? value : r.value, i == slot ? flags : r.flags);
 	}
@@ -409,7 +336,7 @@ static void b2_compact(const struct nod_cfg *c, uint8_t *page)
 /* Make room for entry `slot` in both arrays. */
 static void open_slot(const struct nod_cfg *c, uint8_t *page, uint32_t slot)
 {
-	struct b2_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	uint8_t *heads = page + a.heads, *slots = page + a.slots, *moved = slots + a.head_bytes;
 	size_t before = SLOT_BYTES * (size_t)slot, behind = SLOT_BYTES * (size_t)(a.count - slot);
 	memmove(moved + before + SLOT_BYTES, slots + before, behind);
@@ -421,7 +348,7 @@ static void open_slot(const struct nod_cfg *c, uint8_t *page, uint32_t slot)
 
 static void close_slot(const struct nod_cfg *c, uint8_t *page, uint32_t slot)
 {
-	struct b2_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	uint8_t *heads = page + a.heads, *slots = page + a.slots, *moved = slots - a.head_bytes;
 	size_t before = SLOT_BYTES * (size_t)slot, behind = SLOT_BYTES * (size_t)(a.count - slot - 1);
 	memmove(heads + a.head_bytes * slot, heads + a.head_bytes * (slot + 1),
@@ -438,7 +365,7 @@ static void close_slot(const struct nod_cfg *c, uint8_t *page, uint32_t slot)
 static uint32_t put_entry(
 	const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_slice suffix, pl_slice value, unsigned flags)
 {
-	struct b2_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	struct nod_parts parts = parts_of(suffix);
 	struct b2_range r = b2_find(c, page, &a, suffix);
 	put_record(c, page, slot, &parts, 0, value, flags);
@@ -474,9 +401,9 @@ static int b2_insert(
 
 static int b2_update(const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_slice value, unsigned flags)
 {
-	struct b2_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	assert(slot < a.count && flags <= NOD_FLAGS_MASK);
-	struct b2_record old = record_at(c, page, &a, slot);
+	struct nod_record old = record_at(c, page, &a, slot);
 	uint32_t old_bytes = record_bytes(&old), dead = at16(page, AT_DEAD);
 	if (value.n <= old.value.n) {
 		uint8_t *p = page + c->page_bytes - back_at(page, &a, slot);
@@ -487,7 +414,7 @@ static int b2_update(const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_s
 		return PL_OK;
 	}
 	size_t grown_bytes = WORD_BYTES + old.suffix.n + value.n;
-	if (value.n > LENGTH_MAX || grown_bytes > free_bytes(c, page) + old_bytes)
+	if (value.n > LENGTH_MAX || grown_bytes > free_bytes(c, page, &a) + old_bytes)
 		return PL_NOFIT;
 	struct nod_gap gap = b2_gap(c, page);
 	if (grown_bytes > gap.hi - gap.lo) {
@@ -502,10 +429,10 @@ static int b2_update(const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_s
 
 static void b2_remove(const struct nod_cfg *c, uint8_t *page, uint32_t slot)
 {
-	struct b2_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	uint32_t state = at16(page, AT_STATE);
 	assert(slot < a.count);
-	struct b2_record r = record_at(c, page, &a, slot);
+	struct nod_record r = record_at(c, page, &a, slot);
 	set16(page, AT_DEAD, at16(page, AT_DEAD) + record_bytes(&r));
 	if (slot == 0)
 		set16(page, AT_STATE, state & ~(uint32_t)LOWEST);
@@ -518,14 +445,14 @@ static void b2_remove(const struct nod_cfg *c, uint8_t *page, uint32_t slot)
 /* How many entries stay left: halves by bytes, both with an entry. Invariant 8 says why any key then fits. */
 static uint32_t choose_cut(const struct nod_cfg *c, const uint8_t *page)
 {
-	struct b2_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	uint32_t left = 0, total = 0, least = UINT32_MAX, best = 1;
 	for (uint32_t i = 0; i < a.count; i++) {
-		struct b2_record r = record_at(c, page, &a, i);
+		struct nod_record r = record_at(c, page, &a, i);
 		total += a.head_bytes + SLOT_BYTES + record_bytes(&r);
 	}
 	for (uint32_t at = 1; at < a.count; at++) {
-		struct b2_record r = record_at(c, page, &a, at - 1);
+		struct nod_record r = record_at(c, page, &a, at - 1);
 		left += a.head_bytes + SLOT_BYTES + record_bytes(&r);
 		uint32_t difference = 2 * left < total ? total - 2 * left : 2 * left - total;
 		if (difference < least) {
@@ -574,7 +501,7 @@ static void b2_split(const struct nod_cfg *c, uint8_t *left, uint8_t *right, uin
 {
 	const uint8_t *old = to_scratch(c, left);
 	bool leaf = at16(old, AT_STATE) & LEAF;
-	struct b2_arrays a = arrays_of(c, old);
+	struct nod_arrays a = arrays_of(c, old);
 	uint32_t at = cut_page(c, old, leaf, slot, key, sep, sep_bytes);
 	struct nod_parts between = parts_of(pl_slice_of(sep, *sep_bytes)), empty = parts_of(pl_slice_of(sep, 0));
 
@@ -596,7 +523,7 @@ static int b2_merge(const struct nod_cfg *c, uint8_t *left, const uint8_t *right
 	assert(leaf == (at16(right, AT_STATE) & LEAF));
 	struct nod_parts between = parts_of(sep);
 	const uint8_t *old = to_scratch(c, left);
-	struct b2_arrays a = arrays_of(c, old);
+	struct nod_arrays a = arrays_of(c, old);
 	struct plan plan = {.leaf = leaf, .head_bytes = a.head_bytes, .lower = parts_of(lower_kept(c, old))};
 	plan.upper = upper_kept(c, right);
 	plan.extracts[0] = (struct extract){.page = old, .from = 0, .to = a.count};
@@ -642,19 +569,10 @@ static int b2_configure(struct nod_cfg *c, const struct pl_conf *conf, struct pl
 /* Which bytes of the page serve what. */
 static void b2_anatomy(const struct nod_cfg *c, const uint8_t *page, struct nod_anatomy *out)
 {
-	struct b2_arrays a = arrays_of(c, page);
-	struct nod_gap gap = b2_gap(c, page);
-	*out = (struct nod_anatomy){.fixed_bytes = FIXED_BYTES + at16(page, AT_LOWER) + at16(page, AT_UPPER)};
+	struct nod_arrays a = arrays_of(c, page);
+	records_anatomy(c, page, &a, out);
 	out->trie_bytes = trie_bytes(c);
 	out->trie_used_bytes = b2_trie_used_bytes(c, page);
-	out->head_bytes = a.head_bytes * a.count;
-	out->slot_bytes = (SLOT_BYTES + WORD_BYTES) * a.count;
-	out->free_bytes = gap.hi - gap.lo + at16(page, AT_DEAD);
-	for (uint32_t slot = 0; slot < a.count; slot++) {
-		struct b2_record r = record_at(c, page, &a, slot);
-		out->key_bytes += (uint32_t)r.suffix.n;
-		out->value_bytes += (uint32_t)r.value.n;
-	}
 }
 
 const struct nod_ops nod_b2 = {

@@ -55,7 +55,7 @@ static uint32_t start(const uint8_t *page, uint32_t number)
 
 static struct b2_range range_of(const struct level *l, const uint8_t *page, pl_slice key)
 {
-	struct b2_arrays a = arrays_of(&l->c, page);
+	struct nod_arrays a = arrays_of(&l->c, page);
 	return b2_find(&l->c, page, &a, key_after(key, (uint32_t)prefix_of(&l->c, page).n));
 }
 
@@ -69,7 +69,7 @@ static void damage_fields(struct level *l)
 	(void)bounded_page(l, page, l->nkeys / 4, l->nkeys / 2, 100);
 	nod_compact(l->o, &l->c, page);
 	nod_remove(l->o, &l->c, page, 1);
-	struct b2_arrays a = arrays_of(&l->c, page);
+	struct nod_arrays a = arrays_of(&l->c, page);
 	uint32_t starts_end = AT_TRIE + 2 * ranges(page);
 	const struct {
 		const char *what;

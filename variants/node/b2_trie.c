@@ -33,7 +33,7 @@ static inline int order_to_span(pl_slice rest, const uint8_t *span, uint32_t n)
 }
 
 /* Each step leaves fewer of the ranges [low, high), so it ends, whatever the nodes say. */
-struct b2_range b2_find(const struct nod_cfg *c, const uint8_t *page, const struct b2_arrays *a, pl_slice suffix)
+struct b2_range b2_find(const struct nod_cfg *c, const uint8_t *page, const struct nod_arrays *a, pl_slice suffix)
 {
 	uint32_t ranges = ranges_of(c, page), low = 0, high = ranges, depth = 0, at = 0;
 	const uint8_t *nodes = page + AT_TRIE + START_BYTES * ranges;
@@ -92,7 +92,7 @@ void b2_shift_remove(uint8_t *page, uint32_t slot)
 struct builder {
 	const struct nod_cfg *c;
 	const uint8_t *page;
-	struct b2_arrays arrays;
+	struct nod_arrays arrays;
 	uint32_t range_slots; /* what has twice as many is divided */
 	bool leaf_spans; /* a range has a span before it */
 	uint32_t ranges, nodes_bytes;
@@ -305,7 +305,7 @@ uint32_t b2_trie_used_bytes(const struct nod_cfg *c, const uint8_t *page)
 int b2_check_trie(const struct nod_cfg *c, const uint8_t *page, struct pl_fault *f)
 {
 	int err = check_shape(c, page, f);
-	struct b2_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	uint32_t first = first_slot(page, &a);
 	if (!err && first && a.head_bytes && head_at(page, &a, 0))
 		return damaged(f, "the head of the empty key is not zero");

@@ -55,7 +55,6 @@
  * that after the prefix tie, and a tie costs a record per probe); a cut off the middle for a shorter separator. */
 #include "variants/node/slotted.h"
 
-#include <assert.h>
 #include <stdio.h>
 
 enum {
@@ -67,12 +66,6 @@ enum {
 /* Where split, merge and compact keep the page that they rewrite; carries nothing from one call to the next. */
 static _Thread_local uint8_t scratch[PAGE_BYTES_MAX];
 
-static inline void set16(uint8_t *page, uint32_t at, uint32_t v)
-{
-	assert(v <= UINT16_MAX);
-	put16(page + at, (uint16_t)v);
-}
-
 /* ------------------------------------------------------------------------------------- reading, whatever the bytes */
 
 static uint32_t slotted_count(const struct nod_cfg *c, const uint8_t *page)
@@ -80,37 +73,12 @@ static uint32_t slotted_count(const struct nod_cfg *c, const uint8_t *page)
 	return arrays_of(c, page).count;
 }
 
-static inline uint32_t record_bytes(const struct slotted_record *r)
-{
-	return (uint32_t)(WORD_BYTES + r->suffix.n + r->value.n);
-}
-
-/* Order of key to the keys of the page as far as the prefix decides it: below all, 0 = among them, above all. Up to
- * eight bytes are compared in the first line of the page; the end of the page is another line, and cold. */
-static inline int order_to_prefix(const struct nod_cfg *c, const uint8_t *page, pl_slice key, uint32_t *prefix_bytes)
-{
-	uint32_t n = at16(page, AT_PREFIX);
-	*prefix_bytes = n;
-	if (n == 0)
-		return 0;
-	if (n <= 8 && key.n >= 8) {
-		touch(page + AT_PREFIX8, 8);
-		uint64_t k = be64(key.p) >> (64 - 8 * n), p = be64(page + AT_PREFIX8) >> (64 - 8 * n);
-		return k < p ? -1 : k > p;
-	}
-	pl_slice prefix = prefix_of(c, page);
-	*prefix_bytes = (uint32_t)prefix.n;
-	size_t common = key.n < prefix.n ? key.n : prefix.n;
-	int order = common ? touch_memcmp(key.p, prefix.p, common) : 0;
-	return order ? order : key.n < prefix.n ? -1 : 0;
-}
-
 /* Slots that may hold the key or be its place. */
 struct span {
 	uint32_t from, to;
 };
 
-static inline void prefetch_heads(const uint8_t *page, const struct slotted_arrays *a, struct span s)
+static inline void prefetch_heads(const uint8_t *page, const struct nod_arrays *a, struct span s)
 {
 	uint32_t from = a->heads + HEAD_BYTES * s.from;
 	uint32_t end = from + min32(HEAD_BYTES * (s.to - s.from), PREFETCH_BYTES_MAX);
@@ -118,29 +86,10 @@ static inline void prefetch_heads(const uint8_t *page, const struct slotted_arra
 		touch_ahead(page + at);
 }
 
-/* How many of the heads [from, to) are below head, for ascending heads: no branch depends on them. */
-static inline uint32_t heads_below(
-	const uint8_t *page, const struct slotted_arrays *a, uint32_t from, uint32_t to, uint32_t head)
-{
-	if (from >= to)
-		return 0;
-	const uint8_t *first = page + a->heads + HEAD_BYTES * from, *base = first;
-	for (uint32_t n = to - from; n > 1;) {
-		uint32_t half = n / 2;
-		touch(base + HEAD_BYTES * (half - 1), HEAD_BYTES);
-		compared(NOD_IN_ARRAY, 1);
-		base += (HEAD_BYTES * half) & (0 - (uint32_t)(le32(base + HEAD_BYTES * (half - 1)) < head));
-		n -= half;
-	}
-	touch(base, HEAD_BYTES);
-	compared(NOD_IN_ARRAY, 1);
-	return (uint32_t)(base - first) / HEAD_BYTES + (le32(base) < head);
-}
-
 /* Leave what lies between the last hint below head and the first above it: all hints are counted, no branch depends on
  * them. */
 static struct span narrow_by_hints(
-	const struct nod_cfg *c, const uint8_t *page, const struct slotted_arrays *a, uint32_t head, struct span s)
+	const struct nod_cfg *c, const uint8_t *page, const struct nod_arrays *a, uint32_t head, struct span s)
 {
 	uint32_t hints = (uint32_t)c->derived[HINTS], step = hint_step(c, a->count), below = 0, not_above = 0;
 	if (step == 0)
@@ -161,8 +110,7 @@ static struct span narrow_by_hints(
 }
 
 /* Leave only the slots whose head ties; the keys of those behind are above. */
-static inline struct span narrow_by_heads(
-	const uint8_t *page, const struct slotted_arrays *a, uint32_t head, struct span s)
+static inline struct span narrow_by_heads(const uint8_t *page, const struct nod_arrays *a, uint32_t head, struct span s)
 {
 	uint32_t slot = s.from + heads_below(page, a, s.from, s.to, head);
 	if (slot == s.to || head_at(page, a, slot) != head)
@@ -175,7 +123,7 @@ static inline struct span narrow_by_heads(
 
 static uint32_t slotted_lower_bound(const struct nod_cfg *c, const uint8_t *page, pl_slice key, bool *exact)
 {
-	struct slotted_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	struct span s = {first_slot(page, &a), a.count};
 	uint32_t hints = (uint32_t)c->derived[HINTS], prefix_bytes;
 	*exact = false;
@@ -213,52 +161,26 @@ static uint32_t slotted_lower_bound(const struct nod_cfg *c, const uint8_t *page
 
 void slotted_entry(const struct nod_cfg *c, const uint8_t *page, uint32_t slot, struct nod_entry *e)
 {
-	struct slotted_arrays a = arrays_of(c, page);
-	struct slotted_record r = {pl_slice_of(page, 0), pl_slice_of(page, 0), 0};
-	e->prefix = pl_slice_of(page, 0);
-	if (slot < a.count) {
-		r = record_at(c, page, &a, slot);
-		if (slot >= first_slot(page, &a))
-			e->prefix = prefix_of(c, page);
-	}
-	e->suffix = r.suffix;
-	e->value = r.value;
-	e->flags = r.flags;
+	struct nod_arrays a = arrays_of(c, page);
+	records_entry(c, page, &a, slot, e);
 }
 
 struct nod_gap slotted_gap(const struct nod_cfg *c, const uint8_t *page)
 {
-	uint32_t lo = arrays_of(c, page).end;
-	uint32_t hi = c->page_bytes - min32(at16(page, AT_HEAP), c->page_bytes - AT_ARRAYS);
-	return (struct nod_gap){lo, max32(lo, hi)};
+	struct nod_arrays a = arrays_of(c, page);
+	return records_gap(c, page, &a);
 }
 
 static uint32_t slotted_live_bytes(const struct nod_cfg *c, const uint8_t *page)
 {
-	uint32_t heap = at16(page, AT_HEAP), dead = at16(page, AT_DEAD);
-	return arrays_of(c, page).end - PL_PAGE_HEADER + heap - min32(dead, heap);
-}
-
-/* Bytes that an insert may take: the gap and what a compact would add to it. */
-static inline uint32_t free_bytes(const struct nod_cfg *c, const uint8_t *page)
-{
-	struct nod_gap gap = slotted_gap(c, page);
-	return gap.hi - gap.lo + at16(page, AT_DEAD);
-}
-
-/* What an entry needs beside its key and value. */
-static inline uint32_t entry_bytes(const struct nod_cfg *c)
-{
-	return (uint32_t)c->derived[HEAD_BYTES_EACH] + SLOT_BYTES + WORD_BYTES;
+	struct nod_arrays a = arrays_of(c, page);
+	return records_live_bytes(page, &a);
 }
 
 static bool slotted_room(const struct nod_cfg *c, const uint8_t *page, size_t key_bytes, size_t value_bytes)
 {
-	size_t prefix_bytes = at16(page, AT_PREFIX);
-	size_t suffix_bytes = key_bytes > prefix_bytes ? key_bytes - prefix_bytes : 0;
-	if (suffix_bytes > LENGTH_MAX || value_bytes > LENGTH_MAX)
-		return false;
-	return entry_bytes(c) + suffix_bytes + value_bytes <= free_bytes(c, page);
+	struct nod_arrays a = arrays_of(c, page);
+	return records_room(c, page, &a, key_bytes, value_bytes);
 }
 
 static struct nod_parts key_parts(const struct nod_cfg *c, const uint8_t *page, uint32_t slot)
@@ -275,7 +197,7 @@ static struct nod_parts key_parts(const struct nod_cfg *c, const uint8_t *page, 
 static void put_record(const struct nod_cfg *c, uint8_t *page, uint32_t slot, const struct nod_parts *key, size_t skip,
 	pl_slice value, unsigned flags)
 {
-	struct slotted_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	uint32_t suffix_bytes = (uint32_t)(parts_bytes(key) - skip);
 	uint32_t back = at16(page, AT_HEAP) + (uint32_t)(WORD_BYTES + suffix_bytes + value.n);
 	assert(suffix_bytes <= LENGTH_MAX && value.n <= LENGTH_MAX && flags <= NOD_FLAGS_MASK);
@@ -297,7 +219,7 @@ static void put_record(const struct nod_cfg *c, uint8_t *page, uint32_t slot, co
 static void put_hints(const struct nod_cfg *c, uint8_t *page, uint32_t slot, uint32_t count_before)
 {
 	uint32_t hints = (uint32_t)c->derived[HINTS];
-	struct slotted_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	uint32_t step = hint_step(c, a.count), first = step && step == hint_step(c, count_before) ? slot / step : 0;
 	for (uint32_t i = first ? first - 1 : 0; i < hints; i++)
 		put32(page + AT_ARRAYS + HINT_BYTES * i, hint_for(c, page, &a, i));
@@ -314,7 +236,7 @@ struct range {
 struct plan {
 	bool leaf;
 	struct nod_parts lower;
-	struct slotted_fence upper;
+	struct nod_fence upper;
 	struct range ranges[2];
 	uint32_t lower_bytes, prefix_bytes, tail_bytes; /* what is kept of the fences: see plan_measure */
 	uint32_t entries, needed_bytes; /* needed_bytes: without the tail of upper */
@@ -351,8 +273,8 @@ static void plan_measure(const struct nod_cfg *c, struct plan *plan)
 		for (uint32_t slot = r->from; slot < r->to; slot++) {
 			struct nod_parts key;
 			size_t value_bytes = range_entry(c, r, slot, &key).value.n, key_bytes = parts_bytes(&key);
-			plan->needed_bytes +=
-				(uint32_t)(entry_bytes(c) + key_bytes - skip_bytes(plan, &key) + value_bytes);
+			plan->needed_bytes += (uint32_t)(entry_bytes((uint32_t)c->derived[HEAD_BYTES_EACH]) +
+							 key_bytes - skip_bytes(plan, &key) + value_bytes);
 		}
 		plan->entries += r->to - r->from;
 	}
@@ -421,11 +343,11 @@ static void slotted_init(const struct nod_cfg *c, uint8_t *page, bool leaf, pl_s
 static void gather(const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_slice value, unsigned flags)
 {
 	const uint8_t *old = to_scratch(c, page);
-	struct slotted_arrays a = arrays_of(c, old);
+	struct nod_arrays a = arrays_of(c, old);
 	set16(page, AT_HEAP, at16(page, AT_LOWER) + at16(page, AT_UPPER));
 	set16(page, AT_DEAD, 0);
 	for (uint32_t i = 0; i < a.count; i++) {
-		struct slotted_record r = record_at(c, old, &a, i);
+		struct nod_record r = record_at(c, old, &a, i);
 		struct nod_parts suffix = parts_of(r.suffix);
 		put_record(c, page, i, &suffix, 0, i == slot ? value : r.value, i == slot ? flags : r.flags);
 	}
@@ -443,7 +365,7 @@ static void slotted_compact(const struct nod_cfg *c, uint8_t *page)
 /* Make room for entry `slot` in both arrays. */
 static void open_slot(const struct nod_cfg *c, uint8_t *page, uint32_t slot)
 {
-	struct slotted_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	uint8_t *heads = page + a.heads, *slots = page + a.slots, *moved = slots + a.head_bytes;
 	size_t before = SLOT_BYTES * (size_t)slot, behind = SLOT_BYTES * (size_t)(a.count - slot);
 	memmove(moved + before + SLOT_BYTES, slots + before, behind);
@@ -455,7 +377,7 @@ static void open_slot(const struct nod_cfg *c, uint8_t *page, uint32_t slot)
 
 static void close_slot(const struct nod_cfg *c, uint8_t *page, uint32_t slot)
 {
-	struct slotted_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	uint8_t *heads = page + a.heads, *slots = page + a.slots, *moved = slots - a.head_bytes;
 	size_t before = SLOT_BYTES * (size_t)slot, behind = SLOT_BYTES * (size_t)(a.count - slot - 1);
 	memmove(heads + a.head_bytes * slot, heads + a.head_bytes * (slot + 1),
@@ -479,7 +401,7 @@ static int slotted_insert(
 	if (lowest)
 		skip = 0;
 	struct nod_gap gap = slotted_gap(c, page);
-	if (entry_bytes(c) + key.n - skip + value.n > gap.hi - gap.lo)
+	if (entry_bytes((uint32_t)c->derived[HEAD_BYTES_EACH]) + key.n - skip + value.n > gap.hi - gap.lo)
 		slotted_compact(c, page);
 	open_slot(c, page, slot);
 	struct nod_parts parts = parts_of(key);
@@ -492,9 +414,9 @@ static int slotted_insert(
 
 static int slotted_update(const struct nod_cfg *c, uint8_t *page, uint32_t slot, pl_slice value, unsigned flags)
 {
-	struct slotted_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	assert(slot < a.count && flags <= NOD_FLAGS_MASK);
-	struct slotted_record old = record_at(c, page, &a, slot);
+	struct nod_record old = record_at(c, page, &a, slot);
 	uint32_t old_bytes = record_bytes(&old), dead = at16(page, AT_DEAD);
 	if (value.n <= old.value.n) {
 		uint8_t *p = page + c->page_bytes - back_at(page, &a, slot);
@@ -505,7 +427,7 @@ static int slotted_update(const struct nod_cfg *c, uint8_t *page, uint32_t slot,
 		return PL_OK;
 	}
 	size_t grown_bytes = WORD_BYTES + old.suffix.n + value.n;
-	if (value.n > LENGTH_MAX || grown_bytes > free_bytes(c, page) + old_bytes)
+	if (value.n > LENGTH_MAX || grown_bytes > free_bytes(c, page, &a) + old_bytes)
 		return PL_NOFIT;
 	struct nod_gap gap = slotted_gap(c, page);
 	if (grown_bytes > gap.hi - gap.lo) {
@@ -520,10 +442,10 @@ static int slotted_update(const struct nod_cfg *c, uint8_t *page, uint32_t slot,
 
 static void slotted_remove(const struct nod_cfg *c, uint8_t *page, uint32_t slot)
 {
-	struct slotted_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	uint32_t state = at16(page, AT_STATE);
 	assert(slot < a.count);
-	struct slotted_record r = record_at(c, page, &a, slot);
+	struct nod_record r = record_at(c, page, &a, slot);
 	set16(page, AT_DEAD, at16(page, AT_DEAD) + record_bytes(&r));
 	if (slot == 0)
 		set16(page, AT_STATE, state & ~(uint32_t)LOWEST);
@@ -536,14 +458,14 @@ static void slotted_remove(const struct nod_cfg *c, uint8_t *page, uint32_t slot
 /* How many entries stay left: halves by bytes, both with an entry. Invariant 6 says why any key then fits. */
 static uint32_t choose_cut(const struct nod_cfg *c, const uint8_t *page)
 {
-	struct slotted_arrays a = arrays_of(c, page);
+	struct nod_arrays a = arrays_of(c, page);
 	uint32_t left = 0, total = 0, least = UINT32_MAX, best = 1;
 	for (uint32_t i = 0; i < a.count; i++) {
-		struct slotted_record r = record_at(c, page, &a, i);
+		struct nod_record r = record_at(c, page, &a, i);
 		total += a.head_bytes + SLOT_BYTES + record_bytes(&r);
 	}
 	for (uint32_t at = 1; at < a.count; at++) {
-		struct slotted_record r = record_at(c, page, &a, at - 1);
+		struct nod_record r = record_at(c, page, &a, at - 1);
 		left += a.head_bytes + SLOT_BYTES + record_bytes(&r);
 		uint32_t difference = 2 * left < total ? total - 2 * left : 2 * left - total;
 		if (difference < least) {
@@ -663,18 +585,9 @@ static int slotted_configure(struct nod_cfg *c, const struct pl_conf *conf, stru
 /* Which bytes of the page serve what. */
 static void slotted_anatomy(const struct nod_cfg *c, const uint8_t *page, struct nod_anatomy *out)
 {
-	struct slotted_arrays a = arrays_of(c, page);
-	struct nod_gap gap = slotted_gap(c, page);
-	*out = (struct nod_anatomy){.fixed_bytes = FIXED_BYTES + at16(page, AT_LOWER) + at16(page, AT_UPPER)};
+	struct nod_arrays a = arrays_of(c, page);
+	records_anatomy(c, page, &a, out);
 	out->hint_bytes = HINT_BYTES * (uint32_t)c->derived[HINTS];
-	out->head_bytes = a.head_bytes * a.count;
-	out->slot_bytes = (SLOT_BYTES + WORD_BYTES) * a.count;
-	out->free_bytes = gap.hi - gap.lo + at16(page, AT_DEAD);
-	for (uint32_t slot = 0; slot < a.count; slot++) {
-		struct slotted_record r = record_at(c, page, &a, slot);
-		out->key_bytes += (uint32_t)r.suffix.n;
-		out->value_bytes += (uint32_t)r.value.n;
-	}
 }
 
 const struct nod_ops nod_slotted = {
