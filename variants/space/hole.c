@@ -29,13 +29,6 @@ static int hole_configure(
 	return spc_check_geometry("hole", false, page_bytes, block_bytes, f);
 }
 
-static uint32_t hole_least_blocks(const uint64_t derived[8], uint32_t page_blocks)
-{
-	(void)derived;
-	(void)page_blocks;
-	return 1;
-}
-
 static void hole_encode(const uint64_t derived[8], uint32_t page_bytes, uint32_t block_bytes, const uint8_t *page,
 	struct nod_gap gap, uint8_t *out, struct spc_image *img, void *scratch)
 {
@@ -56,7 +49,7 @@ const struct spc_ops spc_hole = {
 	.summary = "blocks inside the page's free middle are absent, the others as they are",
 	.wants_compact = true,
 	.configure = hole_configure,
-	.least_blocks = hole_least_blocks,
+	.least_blocks = spc_least_block,
 	.encode = hole_encode,
 	.decode = hole_decode,
 };

@@ -23,15 +23,8 @@
  * Left out: compressing both sides of the middle apart; a charge for less than a whole pass. */
 #include "variants/space/lz4_page.h"
 
-enum { ACCELERATION }; /* derived[] */
-
 static const struct pl_opt hole_lz4_opts[] = {
-	{.name = "acceleration",
-		.type = PL_OPT_U64,
-		.value = "1",
-		.min = 1,
-		.max = 65537,
-		.help = "LZ4 acceleration: higher is faster and compresses less"},
+	LZ4_ACCELERATION_OPT,
 	{0},
 };
 
@@ -39,25 +32,8 @@ static int hole_lz4_configure(
 	uint64_t derived[8], uint32_t page_bytes, uint32_t block_bytes, const struct pl_conf *conf, struct pl_fault *f)
 {
 	int err = spc_check_geometry("hole_lz4", spc_fine(derived, block_bytes), page_bytes, block_bytes, f);
-	if (!err && page_bytes > LZ4_PAGE_BYTES_MAX)
-		err = pl_fault_set(f, PL_INVALID, "space=hole_lz4 needs page_bytes of at most %u, not %" PRIu32,
-			LZ4_PAGE_BYTES_MAX, page_bytes);
-	if (!err)
-		derived[ACCELERATION] = pl_conf_u64(conf, "hole_lz4.acceleration");
-	return err;
-}
-
-static size_t hole_lz4_scratch_bytes(const uint64_t derived[8], uint32_t page_bytes)
-{
-	(void)derived;
-	return lz4_page_scratch_bytes(page_bytes);
-}
-
-static uint32_t hole_lz4_least_blocks(const uint64_t derived[8], uint32_t page_blocks)
-{
-	(void)derived;
-	(void)page_blocks;
-	return 1;
+	derived[SPC_EFFORT] = pl_conf_u64(conf, "hole_lz4.acceleration");
+	return err ? err : lz4_page_check("hole_lz4", page_bytes, f);
 }
 
 static void hole_lz4_encode(const uint64_t derived[8], uint32_t page_bytes, uint32_t block_bytes, const uint8_t *page,
@@ -66,7 +42,7 @@ static void hole_lz4_encode(const uint64_t derived[8], uint32_t page_bytes, uint
 	uint32_t touched = (uint32_t)__builtin_popcount(spc_touched(page_bytes, block_bytes, gap)), payload = 0;
 	uint32_t gain = spc_fine(derived, block_bytes) ? (uint32_t)derived[SPC_GRANULE] : block_bytes;
 	if (touched * block_bytes > gain)
-		payload = lz4_page_compress(derived[ACCELERATION], page_bytes, page, out,
+		payload = lz4_page_compress(derived[SPC_EFFORT], page_bytes, page, out,
 			touched * block_bytes - gain - PL_PAGE_HEADER, scratch);
 	if (payload)
 		spc_put_class(1, block_bytes, SPC_CODEC_LZ4, out, payload, img);
@@ -82,8 +58,8 @@ const struct spc_ops spc_hole_lz4 = {
 	.codec = SPC_CODEC_LZ4,
 	.wants_compact = true,
 	.configure = hole_lz4_configure,
-	.scratch_bytes = hole_lz4_scratch_bytes,
-	.least_blocks = hole_lz4_least_blocks,
+	.scratch_bytes = lz4_page_scratch_bytes,
+	.least_blocks = spc_least_block,
 	.encode = hole_lz4_encode,
 	.decode = lz4_page_decode,
 };

@@ -30,62 +30,25 @@
  * Left out: dictionaries; acceleration is not charged for. */
 #include "variants/space/lz4_page.h"
 
-enum { ACCELERATION, CLASS_BLOCKS }; /* derived[] */
-
 static const struct pl_opt lz4_opts[] = {
-	{.name = "acceleration",
-		.type = PL_OPT_U64,
-		.value = "1",
-		.min = 1,
-		.max = 65537,
-		.help = "LZ4 acceleration: higher is faster and compresses less"},
-	{.name = "classes",
-		.type = PL_OPT_ENUM,
-		.value = "2",
-		.choices = SPC_CLASSES_CHOICES,
-		.help = "sizes of an image: multiples of page_bytes / classes; finest: a class for every block"},
+	LZ4_ACCELERATION_OPT,
+	SPC_CLASSES_OPT,
 	{0},
 };
 
 static int lz4_configure(
 	uint64_t derived[8], uint32_t page_bytes, uint32_t block_bytes, const struct pl_conf *conf, struct pl_fault *f)
 {
-	bool fine = spc_fine(derived, block_bytes);
-	int err = spc_check_geometry("lz4", fine, page_bytes, block_bytes, f);
-	if (!err && page_bytes > LZ4_PAGE_BYTES_MAX)
-		err = pl_fault_set(f, PL_INVALID, "space=lz4 needs page_bytes of at most %u, not %" PRIu32,
-			LZ4_PAGE_BYTES_MAX, page_bytes);
-	if (!err)
-		err = spc_class_blocks("lz4", fine, pl_conf_str(conf, "lz4.classes"), page_bytes / block_bytes,
-			&derived[CLASS_BLOCKS], f);
-	if (!err)
-		derived[ACCELERATION] = pl_conf_u64(conf, "lz4.acceleration");
-	return err;
-}
-
-static size_t lz4_scratch_bytes(const uint64_t derived[8], uint32_t page_bytes)
-{
-	(void)derived;
-	return lz4_page_scratch_bytes(page_bytes);
-}
-
-static uint32_t lz4_least_blocks(const uint64_t derived[8], uint32_t page_blocks)
-{
-	(void)page_blocks;
-	return (uint32_t)derived[CLASS_BLOCKS];
+	int err = spc_configure_classes("lz4", derived, page_bytes, block_bytes, pl_conf_str(conf, "lz4.classes"), f);
+	derived[SPC_EFFORT] = pl_conf_u64(conf, "lz4.acceleration");
+	return err ? err : lz4_page_check("lz4", page_bytes, f);
 }
 
 static void lz4_encode(const uint64_t derived[8], uint32_t page_bytes, uint32_t block_bytes, const uint8_t *page,
 	struct nod_gap gap, uint8_t *out, struct spc_image *img, void *scratch)
 {
 	(void)gap;
-	uint32_t class_blocks = (uint32_t)derived[CLASS_BLOCKS];
-	uint32_t room = spc_class_room(derived, class_blocks, page_bytes / block_bytes, block_bytes);
-	uint32_t payload = lz4_page_compress(derived[ACCELERATION], page_bytes, page, out, room, scratch);
-	if (payload)
-		spc_put_class(class_blocks, block_bytes, SPC_CODEC_LZ4, out, payload, img);
-	else
-		spc_put_raw(page_bytes, block_bytes, page, out, img);
+	spc_encode_classes(lz4_page_compress, SPC_CODEC_LZ4, derived, page_bytes, block_bytes, page, out, img, scratch);
 }
 
 const struct spc_ops spc_lz4 = {
@@ -95,8 +58,8 @@ const struct spc_ops spc_lz4 = {
 	.codec = SPC_CODEC_LZ4,
 	.wants_compact = true,
 	.configure = lz4_configure,
-	.scratch_bytes = lz4_scratch_bytes,
-	.least_blocks = lz4_least_blocks,
+	.scratch_bytes = lz4_page_scratch_bytes,
+	.least_blocks = spc_least_class,
 	.encode = lz4_encode,
 	.decode = lz4_page_decode,
 };

@@ -24,8 +24,17 @@
 #include <assert.h>
 #include <lz4.h>
 
-size_t lz4_page_scratch_bytes(uint32_t page_bytes)
+int lz4_page_check(const char *name, uint32_t page_bytes, struct pl_fault *f)
 {
+	if (page_bytes > LZ4_PAGE_BYTES_MAX)
+		return pl_fault_set(f, PL_INVALID, "space=%s needs page_bytes of at most %u, not %" PRIu32, name,
+			LZ4_PAGE_BYTES_MAX, page_bytes);
+	return PL_OK;
+}
+
+size_t lz4_page_scratch_bytes(const uint64_t derived[8], uint32_t page_bytes)
+{
+	(void)derived;
 	size_t state = (size_t)LZ4_sizeofState() + SPC_STATE_ALIGN - 1;
 	return state > page_bytes ? state : page_bytes;
 }

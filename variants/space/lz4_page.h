@@ -8,12 +8,21 @@
 
 #define LZ4_PAGE_BYTES_MAX 65536u /* below, inputs are hashed the same way on 32 and 64 bit machines */
 
-size_t lz4_page_scratch_bytes(uint32_t page_bytes);
+/* The option `acceleration`, which derived[SPC_EFFORT] holds. */
+#define LZ4_ACCELERATION_OPT                                                                                           \
+	{                                                                                                              \
+		.name = "acceleration", .type = PL_OPT_U64, .value = "1", .min = 1, .max = 65537,                      \
+		.help = "LZ4 acceleration: higher is faster and compresses less"                                       \
+	}
 
-/* Compress page[64, page_bytes) into out[64, 64 + room_bytes): the payload's size, 0 if it does not fit. The compressor
- * stops as soon as it outgrows the room. */
-uint32_t lz4_page_compress(uint64_t acceleration, uint32_t page_bytes, const uint8_t *page, uint8_t *out,
-	uint32_t room_bytes, void *scratch);
+/* Whether LZ4 takes such pages; name: of the policy. */
+int lz4_page_check(const char *name, uint32_t page_bytes, struct pl_fault *f) PL_MUST_USE;
+
+/* spc_ops.scratch_bytes */
+size_t lz4_page_scratch_bytes(const uint64_t derived[8], uint32_t page_bytes);
+
+/* effort: the acceleration. The compressor stops as soon as it outgrows the room. */
+spc_compress lz4_page_compress;
 
 /* spc_ops.decode for images of codec LZ4 and raw. */
 int lz4_page_decode(uint32_t page_bytes, uint32_t block_bytes, const struct spc_image *img, uint8_t *page,

@@ -14,8 +14,15 @@
 #define SPC_BLOCKS_MAX 16u /* bits in spc_image.bitmap */
 #define SPC_STATE_ALIGN 16u /* the state of a compressor must be aligned as its widest member */
 
-/* Values of the option `classes`; finest: a class for every block. */
-#define SPC_CLASSES_CHOICES ((const char *const[]){"2", "4", "8", "16", "finest", NULL})
+enum { SPC_EFFORT, SPC_CLASS_BLOCKS }; /* derived[] of policies that compress: the codec's level, blocks of a class */
+
+/* The option `classes`. */
+#define SPC_CLASSES_OPT                                                                                                \
+	{                                                                                                              \
+		.name = "classes", .type = PL_OPT_ENUM, .value = "2",                                                  \
+		.choices = ((const char *const[]){"2", "4", "8", "16", "finest", NULL}),                               \
+		.help = "sizes of an image: multiples of page_bytes / classes; finest: a class for every block"        \
+	}
 
 /* Does the placement count images finer than in blocks? Then there are no classes: any size that saves a granule is one. */
 static inline bool spc_fine(const uint64_t derived[8], uint32_t block_bytes)
@@ -56,6 +63,30 @@ static inline int PL_MUST_USE spc_class_blocks(
 	return PL_OK;
 }
 
+/* spc_ops.configure of a policy that compresses into classes, but for derived[SPC_EFFORT]. */
+static inline int PL_MUST_USE spc_configure_classes(const char *name, uint64_t derived[8], uint32_t page_bytes,
+	uint32_t block_bytes, const char *classes, struct pl_fault *f)
+{
+	bool fine = spc_fine(derived, block_bytes);
+	int err = spc_check_geometry(name, fine, page_bytes, block_bytes, f);
+	return err ? err
+		   : spc_class_blocks(name, fine, classes, page_bytes / block_bytes, &derived[SPC_CLASS_BLOCKS], f);
+}
+
+/* spc_ops.least_blocks: a class, or a block. */
+static inline uint32_t spc_least_class(const uint64_t derived[8], uint32_t page_blocks)
+{
+	(void)page_blocks;
+	return (uint32_t)derived[SPC_CLASS_BLOCKS];
+}
+
+static inline uint32_t spc_least_block(const uint64_t derived[8], uint32_t page_blocks)
+{
+	(void)derived;
+	(void)page_blocks;
+	return 1;
+}
+
 /* Bytes behind the header in the largest class that is smaller than the page. */
 static inline uint32_t spc_class_room(
 	const uint64_t derived[8], uint32_t class_blocks, uint32_t page_blocks, uint32_t block_bytes)
@@ -90,6 +121,24 @@ static inline void spc_put_raw(
 		.payload_bytes = page_bytes - PL_PAGE_HEADER,
 		.exact_bytes = page_bytes,
 	};
+}
+
+/* Compress page[64, page_bytes) into out[64, 64 + room_bytes): the payload's size, 0 if it does not fit. */
+typedef uint32_t spc_compress(
+	uint64_t effort, uint32_t page_bytes, const uint8_t *page, uint8_t *out, uint32_t room_bytes, void *scratch);
+
+/* spc_ops.encode of a policy that compresses into classes: the smallest that holds the payload, or raw. */
+static inline void spc_encode_classes(spc_compress *compress, enum spc_codec codec, const uint64_t derived[8],
+	uint32_t page_bytes, uint32_t block_bytes, const uint8_t *page, uint8_t *out, struct spc_image *img,
+	void *scratch)
+{
+	uint32_t class_blocks = (uint32_t)derived[SPC_CLASS_BLOCKS];
+	uint32_t room = spc_class_room(derived, class_blocks, page_bytes / block_bytes, block_bytes);
+	uint32_t payload = compress(derived[SPC_EFFORT], page_bytes, page, out, room, scratch);
+	if (payload)
+		spc_put_class(class_blocks, block_bytes, codec, out, payload, img);
+	else
+		spc_put_raw(page_bytes, block_bytes, page, out, img);
 }
 
 /* The blocks that do not lie wholly in the gap; block 0 does not. */

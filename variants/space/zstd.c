@@ -35,8 +35,6 @@
 
 #define LEVEL_MAX 19
 
-enum { LEVEL, CLASS_BLOCKS }; /* derived[] */
-
 static const struct pl_opt zstd_opts[] = {
 	{.name = "level",
 		.type = PL_OPT_U64,
@@ -44,38 +42,22 @@ static const struct pl_opt zstd_opts[] = {
 		.min = 1,
 		.max = LEVEL_MAX,
 		.help = "zstd compression level: higher is slower and compresses more"},
-	{.name = "classes",
-		.type = PL_OPT_ENUM,
-		.value = "2",
-		.choices = SPC_CLASSES_CHOICES,
-		.help = "sizes of an image: multiples of page_bytes / classes; finest: a class for every block"},
+	SPC_CLASSES_OPT,
 	{0},
 };
 
 static int zstd_configure(
 	uint64_t derived[8], uint32_t page_bytes, uint32_t block_bytes, const struct pl_conf *conf, struct pl_fault *f)
 {
-	bool fine = spc_fine(derived, block_bytes);
-	int err = spc_check_geometry("zstd", fine, page_bytes, block_bytes, f);
-	if (!err)
-		err = spc_class_blocks("zstd", fine, pl_conf_str(conf, "zstd.classes"), page_bytes / block_bytes,
-			&derived[CLASS_BLOCKS], f);
-	if (!err)
-		derived[LEVEL] = pl_conf_u64(conf, "zstd.level");
-	return err;
-}
-
-static uint32_t zstd_least_blocks(const uint64_t derived[8], uint32_t page_blocks)
-{
-	(void)page_blocks;
-	return (uint32_t)derived[CLASS_BLOCKS];
+	derived[SPC_EFFORT] = pl_conf_u64(conf, "zstd.level");
+	return spc_configure_classes("zstd", derived, page_bytes, block_bytes, pl_conf_str(conf, "zstd.classes"), f);
 }
 
 static uint32_t zstd_encode_permille(const uint64_t derived[8])
 {
 	static const uint32_t permille[LEVEL_MAX + 1] = {0, 690, 715, 1000, 1570, 1735, 1780, 1800, 1800, 2990, 2990,
 		3830, 4600, 4890, 13000, 13000, 13000, 25000, 25000, 25000};
-	return permille[derived[LEVEL]];
+	return permille[derived[SPC_EFFORT]];
 }
 
 #ifdef PAGELAB_HAVE_ZSTD
@@ -90,10 +72,9 @@ static size_t state_bytes(uint64_t level, uint32_t page_bytes)
 
 static size_t zstd_scratch_bytes(const uint64_t derived[8], uint32_t page_bytes)
 {
-	return state_bytes(derived[LEVEL], page_bytes) + SPC_STATE_ALIGN - 1;
+	return state_bytes(derived[SPC_EFFORT], page_bytes) + SPC_STATE_ALIGN - 1;
 }
 
-/* Into out[64, 64 + room_bytes): the payload's size, 0 if it does not fit. */
 static uint32_t compress(
 	uint64_t level, uint32_t page_bytes, const uint8_t *page, uint8_t *out, uint32_t room_bytes, void *scratch)
 {
@@ -117,13 +98,7 @@ static void zstd_encode(const uint64_t derived[8], uint32_t page_bytes, uint32_t
 	struct nod_gap gap, uint8_t *out, struct spc_image *img, void *scratch)
 {
 	(void)gap;
-	uint32_t class_blocks = (uint32_t)derived[CLASS_BLOCKS];
-	uint32_t room = spc_class_room(derived, class_blocks, page_bytes / block_bytes, block_bytes);
-	uint32_t payload = compress(derived[LEVEL], page_bytes, page, out, room, scratch);
-	if (payload)
-		spc_put_class(class_blocks, block_bytes, SPC_CODEC_ZSTD, out, payload, img);
-	else
-		spc_put_raw(page_bytes, block_bytes, page, out, img);
+	spc_encode_classes(compress, SPC_CODEC_ZSTD, derived, page_bytes, block_bytes, page, out, img, scratch);
 }
 
 static int zstd_decode(
@@ -153,7 +128,7 @@ const struct spc_ops spc_zstd = {
 	.codec = SPC_CODEC_ZSTD,
 	.wants_compact = true,
 	.configure = zstd_configure,
-	.least_blocks = zstd_least_blocks,
+	.least_blocks = spc_least_class,
 	.encode_permille = zstd_encode_permille,
 #ifdef PAGELAB_HAVE_ZSTD
 	.scratch_bytes = zstd_scratch_bytes,
