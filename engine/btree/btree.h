@@ -92,7 +92,7 @@ int btree_check(struct store *s, struct pl_ctx *x, struct pl_fault *f);
 bool btree_refs(struct store *s, uint8_t *page, str_visit *visit, void *arg);
 /* locate.c */
 int btree_path_to(struct store *s, struct pl_ctx *x, const uint8_t *image, uint64_t block, uint32_t at[STR_PATH_MAX],
-	uint32_t *n, uint8_t **ref);
+	uint32_t *n, uint8_t **ref, uint64_t *missing);
 /* write.c, scan.c */
 int btree_put(struct store *s, struct pl_ctx *x, struct kv_op *op);
 int btree_update(struct store *s, struct pl_ctx *x, struct kv_op *op);

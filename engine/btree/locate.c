@@ -15,6 +15,7 @@ struct search {
 	uint32_t level; /* of the page looked for; for a part of a value that of the leaf, less one */
 	uint32_t *at, *n;
 	uint8_t **ref;
+	uint64_t *missing; /* NULL: it may wait */
 };
 
 static bool names(struct store *s, uint8_t *ref, void *arg)
@@ -32,6 +33,11 @@ static int step(struct search *q, uint64_t id, uint8_t **page)
 {
 	if (*q->n == STR_PATH_MAX)
 		return pl_fault_set(&q->s->fault, PL_DAMAGED, "a path of more than %u pages", STR_PATH_MAX);
+	if (q->missing && id && page_resident(q->s, id) == POOL_NONE) {
+		*q->missing = id;
+		page_prefetch(q->s, q->x, id);
+		return PL_AGAIN;
+	}
 	int err = page_wait(q->s, q->x, id, &q->at[*q->n], NULL);
 	if (!err)
 		*page = frame_page(q->s, q->at[(*q->n)++]);
@@ -118,9 +124,9 @@ static bool key_of(struct store *s, const uint8_t *image, struct nod_entry *e, p
 }
 
 int btree_path_to(struct store *s, struct pl_ctx *x, const uint8_t *image, uint64_t block, uint32_t at[STR_PATH_MAX],
-	uint32_t *n, uint8_t **ref)
+	uint32_t *n, uint8_t **ref, uint64_t *missing)
 {
-	struct search q = {s, x, block, page_level(image), at, n, ref};
+	struct search q = {s, x, block, page_level(image), at, n, ref, missing};
 	enum page_kind kind = page_kind(image);
 	struct nod_entry e;
 	uint8_t copy[8192];

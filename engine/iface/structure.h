@@ -24,9 +24,10 @@ struct str_ops {
 	bool (*refs)(struct store *s, uint8_t *page, str_visit *visit, void *arg);
 	/* By_parent: the path to the page whose image begins at `block`, found by what that image (opened) holds; blocking.
 	 * at[0..*n) are frames from the root down to its parent, pinned for the caller whatever is returned; *ref is where the
-	 * parent refers to it (NULL: it is the root, *n = 0). PL_NOTFOUND: no page refers there. */
+	 * parent refers to it (NULL: it is the root, *n = 0). PL_NOTFOUND: no page refers there. With `missing` it never waits:
+	 * PL_AGAIN: page *missing had to be there, and is being read if a frame could be had. */
 	int (*path_to)(struct store *s, struct pl_ctx *x, const uint8_t *image, uint64_t block,
-		uint32_t at[STR_PATH_MAX], uint32_t *n, uint8_t **ref);
+		uint32_t at[STR_PATH_MAX], uint32_t *n, uint8_t **ref, uint64_t *missing);
 };
 
 #endif

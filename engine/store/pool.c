@@ -325,22 +325,28 @@ int page_wait(struct store *s, struct pl_ctx *x, uint64_t id, uint32_t *frame, s
 	return err;
 }
 
+/* A free frame beside those that are promised, if one can be had without writing. */
+static bool frame_at_once(struct store *s)
+{
+	const struct pool *p = &s->pool;
+	return (p->free > p->reserved || evict_one(s)) && p->free > p->reserved;
+}
+
 void page_prefetch(struct store *s, struct pl_ctx *x, uint64_t id)
 {
-	struct pool *p = &s->pool;
 	if (!id || id > s->max_ids || !s->directory[id] || entry_is_frame(s->directory[id]))
 		return;
-	if (p->free <= p->reserved && !evict_one(s))
-		return;
-	if (p->free > p->reserved) {
+	if (frame_at_once(s)) {
 		s->stats.pool_misses++;
 		(void)load(s, x, id);
 	}
 }
 
-int page_install(struct store *s, struct pl_ctx *x, uint64_t id, const uint8_t *page, uint32_t *frame)
+int page_install(struct store *s, struct pl_ctx *x, uint64_t id, const uint8_t *page, bool may_wait, uint32_t *frame)
 {
 	struct pool *p = &s->pool;
+	if (!may_wait && !frame_at_once(s))
+		return PL_AGAIN;
 	while (!make_free(s, x, p->reserved + 1)) {
 		if (!s->in_flight || s->failed)
 			return pl_fault_set(&s->fault, PL_FAILED, "no frame can be had for page %" PRIu64, id);

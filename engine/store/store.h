@@ -330,8 +330,9 @@ void page_write(struct store *s, struct pl_ctx *x, uint32_t frame);
 void pool_balance(struct store *s, struct pl_ctx *x);
 /* Write all dirty pages that may leave the pool; what they had reserved and did not need is free again. */
 void pool_write_cold(struct store *s, struct pl_ctx *x);
-/* A page that is not resident, of which the caller has read and opened the newest image: in a frame, as if loaded; pinned. */
-int page_install(struct store *s, struct pl_ctx *x, uint64_t id, const uint8_t *page, uint32_t *frame);
+/* A page that is not resident, of which the caller has read and opened the newest image: in a frame, as if loaded; pinned.
+ * PL_AGAIN: there is no frame without waiting, and it may not. */
+int page_install(struct store *s, struct pl_ctx *x, uint64_t id, const uint8_t *page, bool may_wait, uint32_t *frame);
 /* A placed image has reached the device. */
 void page_written(struct store *s, struct pl_ctx *x, uint32_t frame);
 
@@ -372,6 +373,21 @@ bool checkpoint_due(const struct store *s);
  * PL_AGAIN: not before a checkpoint makes room; PL_DAMAGED: it does not verify, or nothing refers to it. */
 int store_relocate(struct store *s, struct pl_ctx *x, uint64_t block, uint64_t id, uint8_t *bytes,
 	bool (*grant)(struct store *s, uint32_t pages));
+/* The same in steps that never wait; what is clean is dirtied from the root down, `most` pages of it, one by one, and not
+ * beyond dirty_high and a half of what is above it: so neither clients nor the writer lack dirty room. PL_AGAIN: to be
+ * gone on with, now that `missing` is being read, or when more may be dirtied, or (refused) when some was written. */
+struct relocation {
+	uint64_t block, id; /* as above */
+	uint8_t *bytes; /* its image as read; NULL: the page is resident */
+	pl_loc loc;
+	bool opened; /* bytes are, and loc is what refers to it */
+	bool refused;
+	uint64_t missing; /* or 0 */
+	uint32_t most; /* less those that were dirtied */
+	uint32_t frame; /* PL_OK: of the page, dirty; or POOL_NONE */
+};
+int store_relocate_step(
+	struct store *s, struct pl_ctx *x, struct relocation *r, bool (*grant)(struct store *s, uint32_t pages));
 /* Is it resident, so that no image need be read? */
 bool store_relocates_from_pool(const struct store *s, uint64_t block, uint64_t id);
 
