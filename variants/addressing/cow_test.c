@@ -414,6 +414,84 @@ static void cleaning_has_its_own_tag(void **state)
 	lab_end(&l);
 }
 
+/* --- cleaning between two turns --------------------------------------------------------------------------------------- */
+
+struct sliced {
+	struct kv_stats s; /* since the store was filled */
+	uint64_t reading; /* of the steps seen here those that asked the device for something */
+	uint64_t images; /* read by cleaning */
+};
+
+static void conserved(struct lab *l)
+{
+	struct kv_stats t = stats(l);
+	assert_int_equal(t.live_bytes + t.dead_bytes + t.free_bytes + t.reserved_bytes, t.data_capacity_bytes);
+}
+
+/* Updates of a store of moderate fill, a read and a step of cleaning after each. */
+static struct sliced steady(struct lab *l, uint32_t records, uint32_t operations)
+{
+	struct sliced r = {0};
+	struct dev_stats d;
+	load(l, records);
+	dev_stats(l->dev, &d);
+	r.images = d.host_read_bytes[DEV_TAG_CLEAN] / 4096;
+	l->s->stats.moved_pages_at_once = 0;
+	struct kv_stats before = stats(l);
+	for (uint32_t i = 0; i < operations; i++) {
+		assert_int_equal(update(l, 10 * (uint32_t)pl_rng_below(&l->rng, records), 3), PL_OK);
+		assert_int_equal(get(l, 10 * (uint32_t)pl_rng_below(&l->rng, records)), PL_OK);
+		uint64_t now_ns = l->x.now_ns, work_ns = l->x.cpu_ns, in_flight = l->s->in_flight;
+		l->choice.placement->step(l->s, &l->x);
+		assert_int_equal(l->x.now_ns - now_ns, l->x.cpu_ns - work_ns); /* it never waits */
+		assert_int_equal(l->s->pool.pinned, 0);
+		assert_true(l->s->pool.dirty <= l->s->pool.dirty_limit);
+		r.reading += l->s->in_flight > in_flight;
+		conserved(l);
+		if (i % 1009 == 1008) /* in the middle of a victim, too */
+			assert_int_equal(kv_checkpoint(l->kv, &l->x), PL_OK);
+		if (i % 256 == 0)
+			references_hold(l);
+	}
+	dev_stats(l->dev, &d);
+	r.images = d.host_read_bytes[DEV_TAG_CLEAN] / 4096 - r.images;
+	r.s = stats(l);
+	r.s.moved_pages -= before.moved_pages;
+	r.s.moved_pages_blocking -= before.moved_pages_blocking;
+	r.s.checkpoints -= before.checkpoints;
+	return r;
+}
+
+static void cleaning_goes_on_in_slices(void **state)
+{
+	(void)state;
+	static const char *const slices[] = {"0", "1", "4", "8", "32"}, *const devices[] = {
+										"null", "sim_ssd", "sim_zns"};
+	for (size_t i = 0; i < PL_COUNT(slices) * PL_COUNT(devices); i++) {
+		const char *const set[][2] = {{"placement", "zone"}, {"device", devices[i / 5]},
+			{"zone.slice_pages", slices[i % 5]}, {"pool_bytes", "1M"}, {"sim_zns.zone_bytes", "128k"}};
+		uint64_t most = strtoull(slices[i % 5], NULL, 10);
+		struct lab l;
+		lab_start(&l, set, PL_COUNT(set));
+		struct sliced r = steady(&l, 10500, 4000);
+		print_message("    %s, slices of %2" PRIu64 ": %" PRIu64 " moved, %" PRIu64
+			      " of them blocking, at most %" PRIu64 " at once; %" PRIu64 " images read; %" PRIu64
+			      " checkpoints\n",
+			devices[i / 5], most, r.s.moved_pages, r.s.moved_pages_blocking, r.s.moved_pages_at_once,
+			r.images, r.s.checkpoints);
+		assert_true(r.s.moved_pages > 1000 && r.images > 300);
+		if (most) { /* keeps up, so nobody has to wait for room */
+			assert_int_equal(r.s.moved_pages_blocking, 0);
+			assert_true(r.s.moved_pages_at_once <= most);
+		} else {
+			assert_int_equal(r.s.moved_pages_blocking, r.s.moved_pages);
+			assert_true(r.s.moved_pages_at_once > 16);
+		}
+		assert_true(most == 1 ? r.reading > 0 : most || !r.reading); /* others read all they can after a turn */
+		lab_end(&l);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -425,6 +503,7 @@ int main(void)
 		{"addressing.cow.references_hold_at_any_moment", references_hold_at_any_moment, NULL, NULL, NULL},
 		{"addressing.cow.every_page_is_found_by_its_image", every_page_is_found_by_its_image, NULL, NULL, NULL},
 		{"addressing.cow.cleaning_has_its_own_tag", cleaning_has_its_own_tag, NULL, NULL, NULL},
+		{"addressing.cow.cleaning_goes_on_in_slices", cleaning_goes_on_in_slices, NULL, NULL, NULL},
 	};
 	return cmocka_run_group_tests_name("cow", tests, NULL, NULL);
 }

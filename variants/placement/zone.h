@@ -45,7 +45,9 @@ struct zone_move { /* a live image being read by cleaning */
 	uint32_t owner; /* 0: none */
 	int status; /* PL_AGAIN: not here yet */
 	pl_loc loc;
-	bool checked; /* it is here, and image says what it is */
+	bool checked; /* it is here, and image says what it is; by_parent: it is opened, and loc what refers to it */
+	uint8_t tries; /* by_parent: searches for its path that found it not resident */
+	uint64_t missing; /* by_parent: the page of the path that was not there */
 	struct plc_image image;
 };
 
@@ -57,6 +59,12 @@ struct zone_cleaner {
 	uint64_t consumed; /* z->consumed up to which was paid */
 	uint64_t paid_units; /* may be moved now */
 	uint32_t gathered; /* bit a stream: copies may be in its buffer */
+	uint64_t round; /* of the last resort under way */
+	bool left; /* by_parent: something of the victim was given up */
+	bool refused; /* by_parent: the last step would have dirtied more pages */
+	uint32_t
+		dirtied; /* by_parent: pages for cleaning since the anchor that wait for it, or for the pool's writer */
+	struct zone_move here; /* by_parent: the resident page at `at` */
 	struct zone_move move[ZONE_READ_BATCH];
 };
 
@@ -198,6 +206,12 @@ void zone_cleaner_init(struct zones *z);
 void zone_cleaner_forget(struct store *s, struct zones *z, uint64_t zone);
 /* An anchor: what it did not free is a candidate again. */
 void zone_cleaner_anchored(struct zones *z);
+/* Everything of the victim was moved or will move with the next anchor. */
+void zone_end_victim(struct store *s, struct zones *z);
+/* A zone that holds what is damaged: not used any more. */
+void zone_set_bad(struct zones *z, uint64_t zone);
+/* What was copied is on its way before anybody may read it. This does not wait: see zone_would_wait. */
+void zone_flush_copies(struct store *s, struct pl_ctx *x, struct zones *z);
 void zone_step(struct store *s, struct pl_ctx *x);
 bool zone_due(const struct store *s);
 int zone_make_room(struct store *s, struct pl_ctx *x, uint32_t pages, bool urgent);
@@ -209,5 +223,17 @@ uint64_t zone_share_by_parent(const struct store *s, const struct zones *z, uint
 /* Clean by_parent until so many zones are free or will be with the next anchor (`ready` of them already), or what is kept
  * for cleaning is used up. */
 int zone_round_by_parent(struct store *s, struct pl_ctx *x, struct zones *z, uint64_t want, uint64_t ready);
+/* The policy's victim, or a better one. */
+uint64_t zone_choose_by_parent(struct store *s, const struct zones *z);
+/* What moving so many live blocks takes, their paths included. */
+uint64_t zone_needs_by_parent(const struct store *s, uint64_t live);
+/* Zones to be emptied between two anchors, so that they pay for the paths. */
+uint64_t zone_ahead_by_parent(const struct store *s, const struct zones *z);
+/* Go on with the victim for what was paid: at most slice_pages pages dirtied, and so many asked for. Those dirtied. */
+uint32_t zone_slice_by_parent(struct store *s, struct pl_ctx *x, struct zones *z);
+/* Is it so far from its limit that slices may clean? */
+bool zone_roomy_by_parent(const struct store *s, const struct zones *z);
+/* low: there is little room, and an anchor frees some. */
+bool zone_due_by_parent(const struct store *s, const struct zones *z, bool low);
 
 #endif

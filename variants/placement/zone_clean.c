@@ -7,6 +7,8 @@
  * have to wait, so does cleaning. Copies are on their way to the device when the step ends, so that whoever reads them finds
  * them there. A zone becomes free at an anchor, so one is due when little room is left and some zones were emptied.
  *
+ * By_parent a slice is made another way (zone_parent.c); what it costs and who pays is the same.
+ *
  * Last resort (zone_make_room): a reservation finds too little room. Victims are emptied, several to an anchor, and nobody
  * gets a turn in between.
  *
@@ -103,7 +105,7 @@ static void begin_read(struct store *s, struct pl_ctx *x, struct zones *z, uint3
 	io_submit(s, x, io);
 }
 
-static void set_bad(struct zones *z, uint64_t zone)
+void zone_set_bad(struct zones *z, uint64_t zone)
 {
 	z->state[zone] = ZONE_BAD;
 	z->zone[zone].candidate = false;
@@ -121,7 +123,7 @@ static bool finish_read(struct store *s, struct pl_ctx *x, struct zones *z, stru
 		m->checked = !err;
 	}
 	if (!stale && err)
-		set_bad(z, zone_of(s, z, loc_block(m->loc)));
+		zone_set_bad(z, zone_of(s, z, loc_block(m->loc)));
 	else if (!stale) {
 		struct zone_stream *t = zone_choose(s, z, m->image.bytes, n, true);
 		if (!may_wait && zone_would_wait(s, x, z, t, n))
@@ -156,6 +158,10 @@ static uint64_t pick(struct store *s, const struct cln_zone *seen, uint64_t n, b
 static uint64_t choose_victim(struct store *s, struct zones *z, bool last_resort)
 {
 	const struct cln_zone *seen = z->zone;
+	if (store_by_parent(s)) {
+		uint64_t v = zone_choose_by_parent(s, z);
+		return v < z->n ? v : ZONE_NONE;
+	}
 	if (zone_grouped(z)) {
 		for (uint64_t g = 0; g < z->n / z->group; g++) {
 			struct cln_zone *c = &z->groups[g];
@@ -192,7 +198,18 @@ static uint64_t live_of(const struct zones *z, uint64_t victim)
 /* Room that must be there to empty a victim: what packed images take is an estimate. */
 static uint64_t needs(const struct store *s, uint64_t live)
 {
+	if (store_by_parent(s))
+		return zone_needs_by_parent(s, live);
 	return s->packs ? live + live / 8 + 2 : live;
+}
+
+/* By_parent what is kept for cleaning is kept for the last resort. */
+static uint64_t movable(const struct store *s, const struct zones *z)
+{
+	if (!store_by_parent(s))
+		return zone_movable(s, z);
+	int64_t headroom = zone_roomy_by_parent(s, z) ? zone_headroom(s, z) : 0;
+	return headroom > 0 ? (uint64_t)headroom : 0;
 }
 
 /* Choose the next victim; false: none is worth it, or there is no room to move what lives in it. */
@@ -203,18 +220,20 @@ static bool begin_victim(struct store *s, struct zones *z, bool last_resort)
 	if (v == ZONE_NONE)
 		return false;
 	uint64_t live = live_of(z, v);
-	if (needs(s, live) > zone_movable(s, z) || live + s->page_blocks > capacity)
+	if (needs(s, live) > movable(s, z) || live + s->page_blocks > capacity)
 		return false;
 	for (uint64_t i = v; i < v + z->group; i++)
 		z->zone[i].candidate = false;
 	c->victim = v;
 	c->at = 0;
+	c->left = false;
+	c->here = (struct zone_move){0};
 	c->live_blocks = live;
 	c->dead_blocks = capacity - live;
 	return true;
 }
 
-static void end_victim(struct store *s, struct zones *z)
+void zone_end_victim(struct store *s, struct zones *z)
 {
 	for (uint64_t i = z->cleaner.victim; i < z->cleaner.victim + z->group; i++)
 		if (z->state[i] == ZONE_FULL) {
@@ -276,6 +295,8 @@ void zone_cleaner_forget(struct store *s, struct zones *z, uint64_t zone)
 
 void zone_cleaner_anchored(struct zones *z)
 {
+	z->cleaner.dirtied = 0;
+	z->cleaner.refused = false;
 	for (uint64_t i = 0; i < z->n; i++) /* victims that kept dirty pages, now moved, or that were too much */
 		if (z->state[i] == ZONE_FULL && i / z->group * z->group != z->cleaner.victim) {
 			z->drained[i] = false;
@@ -286,8 +307,10 @@ void zone_cleaner_anchored(struct zones *z)
 
 /* --- ahead of need ---------------------------------------------------------------------------------------------------- */
 
-static uint64_t ahead_zones(const struct zones *z)
+static uint64_t ahead_zones(const struct store *s, const struct zones *z)
 {
+	if (store_by_parent(s))
+		return zone_ahead_by_parent(s, z);
 	return pl_max64(z->group, z->n / 64);
 }
 
@@ -307,13 +330,14 @@ static int64_t pages(const struct store *s, int64_t n)
 bool zone_due(const struct store *s)
 {
 	const struct zones *z = s->placement;
-	return z->slice_pages && z->ready && zone_headroom(s, z) < pages(s, LOW_PAGES);
+	bool low = z->slice_pages && z->ready && zone_headroom(s, z) < pages(s, LOW_PAGES);
+	return store_by_parent(s) ? z->slice_pages && zone_due_by_parent(s, z, low) : low;
 }
 
 /* Room that is missing, counting what the next anchor frees; blocks. */
 static int64_t missing(const struct store *s, const struct zones *z, int64_t headroom)
 {
-	return pages(s, AIM_PAGES) + ((int64_t)ahead_zones(z) - (int64_t)z->ready) * (int64_t)zone_useful(s, z) -
+	return pages(s, AIM_PAGES) + ((int64_t)ahead_zones(s, z) - (int64_t)z->ready) * (int64_t)zone_useful(s, z) -
 	       headroom;
 }
 
@@ -350,7 +374,7 @@ static void slice(struct store *s, struct pl_ctx *x, struct zones *z, uint32_t m
 	while (!s->failed) {
 		if (!next_live(s, z, &owner, &loc, &frame)) {
 			if (!c->waiting)
-				end_victim(s, z);
+				zone_end_victim(s, z);
 			return;
 		}
 		if (!most-- || !c->paid_units || movable < owed + s->page_blocks)
@@ -367,8 +391,7 @@ static void slice(struct store *s, struct pl_ctx *x, struct zones *z, uint32_t m
 	}
 }
 
-/* What was copied is on its way before anybody may read it. This does not wait: see zone_would_wait. */
-static void flush_copies(struct store *s, struct pl_ctx *x, struct zones *z)
+void zone_flush_copies(struct store *s, struct pl_ctx *x, struct zones *z)
 {
 	for (uint32_t k = 0; k < z->streams; k++)
 		if (z->cleaner.gathered >> k & 1 && !s->packs) /* packing: zone_before_read */
@@ -381,8 +404,14 @@ void zone_step(struct store *s, struct pl_ctx *x)
 	struct zones *z = s->placement;
 	struct zone_cleaner *c = &z->cleaner;
 	uint64_t before = s->stats.moved_pages;
-	if (!z->slice_pages || store_by_parent(s)) /* there a move needs the path above a page: zone_parent.c */
+	if (!z->slice_pages)
 		return;
+	if (store_by_parent(s)) {
+		pay(s, z);
+		uint64_t dirtied = zone_slice_by_parent(s, x, z);
+		s->stats.moved_pages_at_once = pl_max64(s->stats.moved_pages_at_once, dirtied);
+		return;
+	}
 	for (struct zone_move *m = c->move; c->waiting && m < c->move + ZONE_READ_BATCH; m++)
 		if (m->owner && m->status != PL_AGAIN) {
 			uint64_t moved = s->stats.moved_pages - before;
@@ -395,7 +424,7 @@ void zone_step(struct store *s, struct pl_ctx *x)
 	uint64_t moved = s->stats.moved_pages - before;
 	if (c->victim != ZONE_NONE && moved < z->slice_pages)
 		slice(s, x, z, z->slice_pages - (uint32_t)moved);
-	flush_copies(s, x, z);
+	zone_flush_copies(s, x, z);
 	moved = s->stats.moved_pages - before;
 	s->stats.moved_pages_at_once = pl_max64(s->stats.moved_pages_at_once, moved);
 }
@@ -428,7 +457,7 @@ static void clean_rest(struct store *s, struct pl_ctx *x, struct zones *z)
 	}
 	finish_reads(s, x, z);
 	if (!s->failed)
-		end_victim(s, z);
+		zone_end_victim(s, z);
 }
 
 /* The victim under way is emptied or, for want of room, let go. */
@@ -479,7 +508,9 @@ static int make_room(struct store *s, struct pl_ctx *x, struct zones *z, uint32_
 			((z->reserved + (uint64_t)pages) * s->page_blocks + zone_map_reserve(s)) / zone_useful(s, z) +
 			zone_spare(s, z) + 2 + z->users - 1;
 		uint64_t before = z->nfree, moved = s->stats.cleaned_zones + s->stats.moved_pages;
+		z->cleaner.round = round;
 		int err = clean_round(s, x, z, needed + batch_zones(z));
+		z->cleaner.round = 0;
 		if (err)
 			return err;
 		if (z->nfree <= before && moved == s->stats.cleaned_zones + s->stats.moved_pages &&
@@ -489,11 +520,21 @@ static int make_room(struct store *s, struct pl_ctx *x, struct zones *z, uint32_
 	return PL_FULL;
 }
 
+/* By_parent, pages that slices dirtied and an anchor in the round below writes. */
+static uint64_t under_way(const struct store *s)
+{
+	uint64_t n = 0;
+	for (uint32_t i = 0; store_by_parent(s) && i < s->pool.frames; i++)
+		n += s->pool.frame[i].dirty && s->pool.frame[i].cleaning;
+	return n;
+}
+
 int zone_make_room(struct store *s, struct pl_ctx *x, uint32_t pages, bool urgent)
 {
-	uint64_t before = s->stats.moved_pages;
+	uint64_t before = s->stats.moved_pages, sliced = under_way(s);
 	int err = make_room(s, x, s->placement, pages, urgent);
 	uint64_t moved = s->stats.moved_pages - before;
+	moved -= pl_min64(moved, sliced);
 	s->stats.moved_pages_blocking += moved;
 	s->stats.moved_pages_at_once = pl_max64(s->stats.moved_pages_at_once, moved);
 	return err;

@@ -59,7 +59,8 @@ bool zone_enough_anywhere(const struct store *s, const struct zones *z, uint64_t
 
 int64_t zone_headroom(const struct store *s, const struct zones *z)
 {
-	return (int64_t)sure(s, z, 0, z->users, z->nfree) - (int64_t)(promised(s, z, 0) + z->spare * z->capacity);
+	return (int64_t)sure(s, z, 0, z->users, z->nfree) -
+	       (int64_t)(promised(s, z, 0) + zone_spare(s, z) * z->capacity);
 }
 
 uint64_t zone_movable(const struct store *s, const struct zones *z)
