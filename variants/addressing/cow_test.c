@@ -439,7 +439,11 @@ static struct sliced steady(struct lab *l, uint32_t records, uint32_t operations
 	l->s->stats.moved_pages_at_once = 0;
 	struct kv_stats before = stats(l);
 	for (uint32_t i = 0; i < operations; i++) {
-		assert_int_equal(update(l, 10 * (uint32_t)pl_rng_below(&l->rng, records), 3), PL_OK);
+		struct kv_op op = {.kind = KV_UPDATE,
+			.key = key_of(l, 10 * (uint32_t)pl_rng_below(&l->rng, records)),
+			.value = pl_slice_of((const uint8_t *)"new", 3),
+			.no_wait = true}; /* else all would be done while it waits for the log */
+		assert_int_equal(kv_do(l->kv, &l->x, &op), PL_OK);
 		assert_int_equal(get(l, 10 * (uint32_t)pl_rng_below(&l->rng, records)), PL_OK);
 		uint64_t now_ns = l->x.now_ns, work_ns = l->x.cpu_ns, in_flight = l->s->in_flight;
 		l->choice.placement->step(l->s, &l->x);
@@ -469,7 +473,8 @@ static void cleaning_goes_on_in_slices(void **state)
 										"null", "sim_ssd", "sim_zns"};
 	for (size_t i = 0; i < PL_COUNT(slices) * PL_COUNT(devices); i++) {
 		const char *const set[][2] = {{"placement", "zone"}, {"device", devices[i / 5]},
-			{"zone.slice_pages", slices[i % 5]}, {"pool_bytes", "1M"}, {"sim_zns.zone_bytes", "128k"}};
+			{"zone.slice_pages", slices[i % 5]}, {"pool_bytes", i % 5 == 2 ? "256k" : "1M"},
+			{"sim_zns.zone_bytes", "128k"}};
 		uint64_t most = strtoull(slices[i % 5], NULL, 10);
 		struct lab l;
 		lab_start(&l, set, PL_COUNT(set));
@@ -479,7 +484,7 @@ static void cleaning_goes_on_in_slices(void **state)
 			      " checkpoints\n",
 			devices[i / 5], most, r.s.moved_pages, r.s.moved_pages_blocking, r.s.moved_pages_at_once,
 			r.images, r.s.checkpoints);
-		assert_true(r.s.moved_pages > 1000 && r.images > 300);
+		assert_true(r.s.moved_pages > 500 && r.images > 300);
 		if (most) { /* keeps up, so nobody has to wait for room */
 			assert_int_equal(r.s.moved_pages_blocking, 0);
 			assert_true(r.s.moved_pages_at_once <= most);
@@ -487,7 +492,8 @@ static void cleaning_goes_on_in_slices(void **state)
 			assert_int_equal(r.s.moved_pages_blocking, r.s.moved_pages);
 			assert_true(r.s.moved_pages_at_once > 16);
 		}
-		assert_true(most == 1 ? r.reading > 0 : most || !r.reading); /* others read all they can after a turn */
+		/* large slices read all they can right after the update */
+		assert_true(most ? most > 4 || r.reading > 0 : !r.reading);
 		lab_end(&l);
 	}
 }
