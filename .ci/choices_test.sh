@@ -7,7 +7,7 @@
 # must hold (of layouts, where it takes long, the test of damaged pages), and the model test must run a product that has it.
 #
 # The new cleaning policy is that of README.md. Those of the other axes are the files of old ones under a new name, options
-# included: what is tested is not what they do, but that nobody has to be told of them. The new placement calls the old one,
+# included: what is tested is not what they do, but that nobody has to be told of them. A new layout and placement call the old,
 # whose options the tests set to sizes that fit them.
 set -uo pipefail
 build=${PAGELAB_BUILD:-$PWD}
@@ -35,7 +35,7 @@ device     dev_ops dev    null     DEVICES      device_test   btree slotted raw 
 twin()
 {
 	local axis=$1 ops=$2 prefix=$3 old=$4
-	if [ "$axis" != placement ]; then
+	if [ "$axis" != placement ] && [ "$axis" != node ]; then
 		sed -E "s/\b${prefix}_$old\b/${prefix}_twin/g; /^#include/! s/(\"[^\"]*)\b$old\b/\1twin/g" "$root/variants/$axis/$old.c"
 		return
 	fi

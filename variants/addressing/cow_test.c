@@ -436,21 +436,21 @@ static struct sliced steady(struct lab *l, uint32_t records, uint32_t operations
 	load(l, records);
 	dev_stats(l->dev, &d);
 	r.images = d.host_read_bytes[DEV_TAG_CLEAN] / 4096;
-	l->s->stats.moved_pages_at_once = 0;
+	store_of(l)->stats.moved_pages_at_once = 0;
 	struct kv_stats before = stats(l);
 	for (uint32_t i = 0; i < operations; i++) {
 		struct kv_op op = {.kind = KV_UPDATE,
-			.key = key_of(l, 10 * (uint32_t)pl_rng_below(&l->rng, records)),
+			.key = long_key(10 * (uint32_t)pl_rng_below(&l->rng, records)),
 			.value = pl_slice_of((const uint8_t *)"new", 3),
 			.no_wait = true}; /* else all would be done while it waits for the log */
 		assert_int_equal(kv_do(l->kv, &l->x, &op), PL_OK);
 		assert_int_equal(get(l, 10 * (uint32_t)pl_rng_below(&l->rng, records)), PL_OK);
-		uint64_t now_ns = l->x.now_ns, work_ns = l->x.cpu_ns, in_flight = l->s->in_flight;
-		l->choice.placement->step(l->s, &l->x);
+		uint64_t now_ns = l->x.now_ns, work_ns = l->x.cpu_ns, in_flight = store_of(l)->in_flight;
+		l->choice.placement->step(store_of(l), &l->x);
 		assert_int_equal(l->x.now_ns - now_ns, l->x.cpu_ns - work_ns); /* it never waits */
-		assert_int_equal(l->s->pool.pinned, 0);
-		assert_true(l->s->pool.dirty <= l->s->pool.dirty_limit);
-		r.reading += l->s->in_flight > in_flight;
+		assert_int_equal(store_of(l)->pool.pinned, 0);
+		assert_true(store_of(l)->pool.dirty <= store_of(l)->pool.dirty_limit);
+		r.reading += store_of(l)->in_flight > in_flight;
 		conserved(l);
 		if (i % 1009 == 1008) /* in the middle of a victim, too */
 			assert_int_equal(kv_checkpoint(l->kv, &l->x), PL_OK);
@@ -472,9 +472,8 @@ static void cleaning_goes_on_in_slices(void **state)
 	static const char *const slices[] = {"0", "1", "4", "8", "32"}, *const devices[] = {
 										"null", "sim_ssd", "sim_zns"};
 	for (size_t i = 0; i < PL_COUNT(slices) * PL_COUNT(devices); i++) {
-		const char *const set[][2] = {{"placement", "zone"}, {"device", devices[i / 5]},
-			{"zone.slice_pages", slices[i % 5]}, {"pool_bytes", i % 5 == 2 ? "256k" : "1M"},
-			{"sim_zns.zone_bytes", "128k"}};
+		setting set[] = {{"placement", "zone"}, {"device", devices[i / 5]}, {"zone.slice_pages", slices[i % 5]},
+			{"pool_bytes", i % 5 == 2 ? "256k" : "1M"}, {"sim_zns.zone_bytes", "128k"}};
 		uint64_t most = strtoull(slices[i % 5], NULL, 10);
 		struct lab l;
 		lab_start(&l, set, PL_COUNT(set));
