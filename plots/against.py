@@ -90,9 +90,9 @@ def finish(figure, experiment, **words):
     return figure
 
 
-def main(path, draw, question, about, shows=lambda run: run.derived, **words):
-    """The program of a figure: arguments, results, drawing, files. draw(experiment, pyplot) returns the figure; shows(run):
-    whether the figure can show a run, by default those of devices alone; words: of the footer."""
+def program(path, draw, question, about):
+    """The program of a figure: arguments, results, drawing, files. draw(experiment, pyplot) returns the figure or raises
+    LoadError; about: a text, or of an experiment one."""
     name = pathlib.Path(path).stem
     parser = argparse.ArgumentParser(description=question)
     parser.add_argument("runs", type=pathlib.Path, help="directory of the experiment's results")
@@ -100,12 +100,19 @@ def main(path, draw, question, about, shows=lambda run: run.derived, **words):
     options = parser.parse_args()
     try:
         experiment = load.load(options.runs)
-        if not any(shows(run) for run in experiment.runs):
-            raise load.LoadError(f"{options.runs} has no run that this figure shows")
-        pyplot = style.matplotlib_defaults()
-        figure = finish(draw(experiment, pyplot), experiment, **words)
+        figure = draw(experiment, style.matplotlib_defaults())
     except load.LoadError as error:
         print(f"{name}.py: {error}", file=sys.stderr)
         return 1
-    style.save(figure, options.out / name, question, about)
+    style.save(figure, options.out / name, question, about(experiment) if callable(about) else about)
     return 0
+
+
+def main(path, draw, question, about, shows=lambda run: run.derived, **words):
+    """The program of a figure with this module's footer. shows(run): whether the figure can show a run, by default those of
+    devices alone; words: of the footer."""
+    def checked(experiment, pyplot):
+        if not any(shows(run) for run in experiment.runs):
+            raise load.LoadError(f"{experiment.directory} has no run that this figure shows")
+        return finish(draw(experiment, pyplot), experiment, **words)
+    return program(path, checked, question, about)

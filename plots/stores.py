@@ -3,7 +3,6 @@
 A point is the median over seeds, its line their range. Widths and letters are those of against.py.
 """
 
-import argparse
 import pathlib
 import statistics
 import sys
@@ -115,22 +114,19 @@ def handle(look, label, line="-"):
                   linewidth=0.9, linestyle=line, label=label)
 
 
+def row(pyplot, columns, height, words, above=0.5, **margins):
+    """(figure, panels): panels side by side and what they show in words; above: inches for titles and legend; margins: left,
+    right, wspace."""
+    figure, panels = pyplot.subplots(1, columns, figsize=(against.PAGE, height))
+    figure.subplots_adjust(top=1 - above / height, bottom=(foot(figure, words) + 0.34) / height, **margins)
+    return figure, panels
+
+
 def main(path, draw, question, groups):
     """The program of a figure. draw(experiment, pyplot) returns the figure; groups: those it cannot do without."""
-    name = pathlib.Path(path).stem
-    parser = argparse.ArgumentParser(description=question)
-    parser.add_argument("runs", type=pathlib.Path, help="directory of the experiment's results")
-    parser.add_argument("--out", type=pathlib.Path, required=True, help=f"directory for {name}.svg, .pdf and .png")
-    options = parser.parse_args()
-    try:
-        experiment = load.load(options.runs)
+    def checked(experiment, pyplot):
         missing = [group for group in groups if group not in in_groups(experiment)]
         if missing:
-            raise load.LoadError(f"{options.runs} has no run of group {', '.join(missing)}, which this figure shows")
-        pyplot = style.matplotlib_defaults()
-        figure = against.finish(draw(experiment, pyplot), experiment)
-    except load.LoadError as error:
-        print(f"{name}.py: {error}", file=sys.stderr)
-        return 1
-    style.save(figure, options.out / name, question, measures.caption(experiment))
-    return 0
+            raise load.LoadError(f"{experiment.directory} has no run of group {', '.join(missing)}, which this figure shows")
+        return against.finish(draw(experiment, pyplot), experiment)
+    return against.program(path, checked, question, measures.caption)

@@ -52,10 +52,7 @@ def theory(runs):
 
 def draw(experiment, pyplot):
     groups = stores.in_groups(experiment)
-    figure, panels = pyplot.subplots(1, 3, figsize=(against.PAGE, 2.7))
-    below = stores.foot(figure, CAPTION)
-    height = figure.get_figheight()
-    figure.subplots_adjust(left=0.05, right=0.99, top=1 - 0.5 / height, bottom=(below + 0.34) / height, wspace=0.22)
+    figure, panels = stores.row(pyplot, 3, 2.7, CAPTION, left=0.05, right=0.99, wspace=0.22)
     for addressing, look in LOOKS.items():
         runs = [run for run in groups.get("interval", []) if run.run["choices"]["addressing"] == addressing]
         if addressing == "cow":

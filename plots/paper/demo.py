@@ -10,13 +10,13 @@ that of latencies begin at zero. The best of a panel bears its number.
 Where several seeds were run, a mark is their median and the line through it their range.
 """
 
-import argparse
 import pathlib
 import statistics
 import sys
 import textwrap
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import against   # noqa: E402
 import load      # noqa: E402
 import measures  # noqa: E402
 import style     # noqa: E402
@@ -216,21 +216,5 @@ def draw(experiment, pyplot):
     return figure
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("runs", type=pathlib.Path, help="directory of the experiment's results")
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="directory for demo.svg, .pdf and .png")
-    options = parser.parse_args()
-    try:
-        experiment = load.load(options.runs)
-        pyplot = style.matplotlib_defaults()
-        figure = draw(experiment, pyplot)
-    except load.LoadError as error:
-        print(f"demo.py: {error}", file=sys.stderr)
-        return 1
-    style.save(figure, options.out / "demo", QUESTION, measures.caption(experiment))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(against.program(__file__, draw, QUESTION, measures.caption))

@@ -36,10 +36,7 @@ def data_mib(run):
 def draw(experiment, pyplot):
     from matplotlib.lines import Line2D
     groups = stores.in_groups(experiment)
-    figure, panels = pyplot.subplots(1, 4, figsize=(against.PAGE, 2.85))
-    below = stores.foot(figure, CAPTION)
-    height = figure.get_figheight()
-    figure.subplots_adjust(left=0.052, right=0.984, top=1 - 0.54 / height, bottom=(below + 0.34) / height, wspace=0.3)
+    figure, panels = stores.row(pyplot, 4, 2.85, CAPTION, 0.54, left=0.052, right=0.984, wspace=0.3)
     space = panels[0]
     for group, look in LEAST.items():
         stores.curve(space, groups.get(group, []), data_mib,

@@ -8,7 +8,6 @@ differ in nothing but this choice: the median, over all devices, of its throughp
 missing where no rival is legal in the same place (addressing follows placement).
 """
 
-import argparse
 import pathlib
 import statistics
 import sys
@@ -196,21 +195,5 @@ def draw(experiment, pyplot):
     return against.finish(figure, experiment)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("runs", type=pathlib.Path, help="directory of the experiment's results")
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="directory for overview.svg, .pdf and .png")
-    options = parser.parse_args()
-    try:
-        experiment = load.load(options.runs)
-        pyplot = style.matplotlib_defaults()
-        figure = draw(experiment, pyplot)
-    except load.LoadError as error:
-        print(f"overview.py: {error}", file=sys.stderr)
-        return 1
-    style.save(figure, options.out / "overview", QUESTION, f"{CAPTION} {measures.caption(experiment)}")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(against.program(__file__, draw, QUESTION, lambda experiment: f"{CAPTION} {measures.caption(experiment)}"))
