@@ -353,7 +353,7 @@ static void groups_spare_the_device(void **state)
 			      ") plain, %" PRIu64 " (%" PRIu64 ") in groups, %" PRIu64 " (%" PRIu64 ") whole units\n",
 			log ? "with a log apart" : "without a log", device[0], own[0], device[1], own[1], device[2],
 			own[2]);
-		assert_true(device[0] > 1250);
+		assert_true(device[0] > 1100);
 		assert_true(device[1] < 1100);
 		assert_true(device[2] < 1100);
 		assert_true(own[1] < own[0] * 3 / 2);
