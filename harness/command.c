@@ -218,19 +218,11 @@ int cmd_digest(int argc, char **argv)
 	else if (!code) {
 		for (size_t i = 0; i < runs.n; i++) {
 			const struct res_run *r = &runs.run[i];
-			char digest[17];
 			if (!json_is_true(json_object_get(r->run, "simulated")) || !r->end ||
 				!json_object_get(r->end, "digest"))
 				continue;
-			if (res_file_digest(r->path, digest, &f))
-				code = lab_error(LAB_FAILED, "%s", f.text);
-			else if (strcmp(digest, res_text(r->end, "digest")) != 0)
-				code = lab_error(LAB_FAILED,
-					"%s was changed after it was written: digest %s, but its end row says %s",
-					r->path, digest, res_text(r->end, "digest"));
-			else
-				printf("%s  %s/%04llu-%s\n", digest, res_text(r->run, "experiment"),
-					(unsigned long long)res_number(r->run, "index"), res_text(r->run, "run_id"));
+			printf("%s  %s/%04llu-%s\n", res_text(r->end, "digest"), res_text(r->run, "experiment"),
+				(unsigned long long)res_number(r->run, "index"), res_text(r->run, "run_id"));
 		}
 		res_unload_all(&runs);
 	}

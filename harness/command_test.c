@@ -254,6 +254,29 @@ static void changed_results_are_noticed(void **state)
 	assert_has(err_text, "was changed after it was written");
 }
 
+/* No table is made of such a file, and it does not count as finished. */
+static void changed_results_are_neither_reported_nor_finished(void **state)
+{
+	(void)state;
+	write_file("sweep.ini", sweep);
+	assert_code(LAB("run", "sweep.ini", "--out", "cr"), LAB_OK);
+	assert_int_equal(
+		system("sed -i '/\"phase\":\"run\"/s/\"operations\":400,/\"operations\":900,/' cr/sweep/0002-*"), 0);
+	assert_code(LAB("report", "cr/sweep"), LAB_FAILED);
+	assert_string_equal(out_text, "");
+	assert_has(err_text, "/0002-");
+	assert_has(err_text, " was changed after it was written: digest ");
+	assert_has(err_text, "; remove it and run the experiment again\n");
+	assert_int_equal(count_files("cr/sweep/report.html"), 0);
+	assert_int_equal(count_files("cr/sweep/claims.json"), 0);
+	assert_code(LAB("run", "sweep.ini", "--out", "cr"), LAB_OK);
+	assert_has(err_text, "sweep: 6 runs: 1 ok, 5 already finished, 0 failed");
+	assert_has(err_text, "; it is run again\n");
+	assert_code(LAB("digest", "cr"), LAB_OK);
+	assert_code(LAB("run", "sweep.ini", "--out", "cr"), LAB_OK);
+	assert_null(strstr(err_text, "it is run again"));
+}
+
 static void busy_run_exits_75(void **state)
 {
 	(void)state;
@@ -430,6 +453,8 @@ int main(void)
 		{"harness.report.shows_a_table", report_shows_a_table, NULL, NULL, NULL},
 		{"harness.baseline.names_what_moved", baseline_names_what_moved, NULL, NULL, NULL},
 		{"harness.digest.changed_results_are_noticed", changed_results_are_noticed, NULL, NULL, NULL},
+		{"harness.report.changed_results_are_neither_reported_nor_finished",
+			changed_results_are_neither_reported_nor_finished, NULL, NULL, NULL},
 		{"harness.run.busy_run_exits_75", busy_run_exits_75, NULL, NULL, NULL},
 		{"harness.run.interrupted_run_leaves_nothing", interrupted_run_leaves_nothing, NULL, NULL, NULL},
 		{"harness.run.stale_results_are_put_aside", stale_results_are_put_aside, NULL, NULL, NULL},

@@ -614,7 +614,7 @@ static void results_are_exact_and_complete(void **state)
 			struct res_run r;
 			exec_run(&(struct exec_args){.spec = &e.run[i], .experiment = &e, .directory = dir}, &st);
 			assert_int_equal(st.status, EXEC_OK);
-			assert_true(exec_finished(&e.run[i], dir, NULL, 0));
+			assert_true(exec_finished(&e.run[i], dir, NULL, 0, NULL));
 			assert_int_equal(res_file_digest(path, digest[twice], &f), PL_OK);
 			assert_int_equal(res_load(path, &r, &f), PL_OK);
 			assert_string_equal(res_text(r.end, "digest"), digest[twice]);

@@ -51,10 +51,10 @@ char *exec_name(const struct spec *s)
 	return lab_printf("%04" PRIu64 "-%s", s->index, s->run_id);
 }
 
-bool exec_finished(const struct spec *s, const char *directory, char *revision, size_t cap)
+bool exec_finished(const struct spec *s, const char *directory, char *revision, size_t cap, struct pl_fault *f)
 {
 	char *name = exec_name(s), *path = lab_printf("%s/%s.jsonl", directory, name);
-	bool yes = res_finished(path, s->run_id, revision, cap);
+	bool yes = res_finished(path, s->run_id, revision, cap, f);
 	free(name);
 	free(path);
 	return yes;

@@ -27,8 +27,9 @@ struct exec_args {
 
 /* `<index>-<run_id>`; caller frees. */
 char *exec_name(const struct spec *s);
-/* True if the run's complete result is in directory; revision (may be NULL): of the program that made it. */
-bool exec_finished(const struct spec *s, const char *directory, char *revision, size_t cap);
+/* True if the run's complete result is in directory; revision (may be NULL): of the program that made it; f as in
+ * res_finished. */
+bool exec_finished(const struct spec *s, const char *directory, char *revision, size_t cap, struct pl_fault *f);
 /* Run it. The outcome is in *state; the result file is complete unless busy or interrupted. */
 void exec_run(const struct exec_args *a, struct exec_state *state);
 

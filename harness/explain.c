@@ -13,8 +13,8 @@
  *  1. the sources sum to host_write_bytes, exactly;
  *  2. what media has beyond host + moved has a cause: padding only where zones were finished, absorbed only where there is
  *     a random write area; on every other device whole blocks, and at no phase's end more programmed than written so far;
- *  3. page images placed = those that made room + those of checkpoints (no fewer than none);
- *  4. the rows of a simulated run still have the digest of its last row.
+ *  3. page images placed = those that made room + those of checkpoints (no fewer than none).
+ * (That the rows still have the digest of the last one, the reader sees to.)
  * A device that does not count what it programs (media 0) ends at host.
  *
  * Which kind of page an image is of, is known in bytes (leaf, inner, ...); what dirtied it is not recorded: told are the
@@ -121,8 +121,6 @@ static int check_rest(const struct balance *b)
 static int check(const struct balance *b)
 {
 	uint64_t sum = 0;
-	struct pl_fault f = {0};
-	char digest[17];
 	for (size_t i = 0; i < DEV_TAGS; i++)
 		sum += b->by_source[i];
 	if (sum != b->host)
@@ -131,14 +129,7 @@ static int check(const struct balance *b)
 	int code = check_rest(b);
 	if (!code && res_number(b->phase, "evictions_dirty") > res_number(b->phase, "page_writes"))
 		code = refuse(b, "more images made room than were placed");
-	if (code || !json_is_true(json_object_get(b->run->run, "simulated")))
-		return code;
-	if (res_file_digest(b->run->path, digest, &f))
-		return lab_error(LAB_FAILED, "%s", f.text);
-	return strcmp(digest, res_text(b->run->end, "digest")) == 0
-		       ? LAB_OK
-		       : refuse(b, "it was changed after it was written: digest %s, but its end row says %s", digest,
-				 res_text(b->run->end, "digest"));
+	return code;
 }
 
 static void balance_of(const struct res_run *r, const json_t *phase, struct balance *b)

@@ -129,10 +129,16 @@ static void run_here(struct session *s, const struct spec *spec, struct exec_sta
 {
 	struct exec_args a = {.spec = spec, .experiment = s->e, .directory = s->directory, .keep = s->keep};
 	char revision[64] = "unknown";
-	if (s->e && !s->anew && !spec->skip_err && exec_finished(spec, s->directory, revision, sizeof revision)) {
+	struct pl_fault f = {0};
+	if (s->e && !s->anew && !spec->skip_err && exec_finished(spec, s->directory, revision, sizeof revision, &f)) {
 		*st = (struct exec_state){.status = EXEC_ALREADY};
 		lab_copy(st->reason, sizeof st->reason, revision);
 		return;
+	}
+	if (f.err == PL_DAMAGED) {
+		clear_line(s);
+		(void)fprintf(stderr, "%s; it is run again\n", f.text);
+		(void)fflush(stderr); /* the run's own process ends without */
 	}
 	exec_run(&a, st);
 }

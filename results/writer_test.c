@@ -63,8 +63,8 @@ static void round_trip(void **state)
 	assert_string_equal(res_text(r.end, "status"), "ok");
 	assert_string_equal(res_text(r.end, "digest"), digest);
 	res_unload(&r);
-	assert_true(res_finished(path_of("a.jsonl"), "0123456789abcdef", NULL, 0));
-	assert_false(res_finished(path_of("a.jsonl"), "another", NULL, 0));
+	assert_true(res_finished(path_of("a.jsonl"), "0123456789abcdef", NULL, 0, NULL));
+	assert_false(res_finished(path_of("a.jsonl"), "another", NULL, 0, NULL));
 	assert_int_not_equal(access(path_of("a.jsonl.part"), F_OK), 0);
 }
 
@@ -124,6 +124,40 @@ static void damage_is_named(void **state)
 	assert_non_null(strstr(f.text, "g.jsonl line 2"));
 }
 
+/* Files whose rows were changed, and what is none of the digest's business. */
+static void change_is_noticed(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *from, *to;
+		int err;
+	} change[] = {{"\"operations\":7}", "\"operations\":8}", PL_DAMAGED},
+		{"789abcdef\"", "789abcdee\"", PL_DAMAGED}, {"\"digest\":\"", "\"digest\":\"0", PL_DAMAGED},
+		{"\"here\"", "\"there\"", PL_OK}, {"\"status\":\"ok\"", "\"status\":\"no\"", PL_OK}};
+	for (size_t i = 0; i < PL_COUNT(change); i++) {
+		char digest[17], text[1000] = "", *at;
+		struct pl_fault f = {0};
+		struct res_run r;
+		struct res_runs all;
+		write_run("h", "here", 7, digest);
+		FILE *file = fopen(path_of("h.jsonl"), "r+");
+		assert_true(fread(text, 1, sizeof text - 1, file) > 0);
+		assert_non_null(at = strstr(text, change[i].from));
+		assert_int_equal(fseek(file, at - text, SEEK_SET), 0);
+		(void)fprintf(file, "%s%s", change[i].to, at + strlen(change[i].from));
+		(void)fclose(file);
+		assert_int_equal(res_load(path_of("h.jsonl"), &r, &f), change[i].err);
+		if (change[i].err == PL_OK) {
+			res_unload(&r);
+			continue;
+		}
+		assert_non_null(strstr(f.text, "h.jsonl was changed after it was written: digest "));
+		assert_false(res_finished(path_of("h.jsonl"), "0123456789abcdef", NULL, 0, NULL));
+		assert_int_equal(res_load_all((const char *[]){path_of("h.jsonl")}, 1, &all, &f), PL_DAMAGED);
+		assert_non_null(strstr(f.text, "; remove it and run the experiment again"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +166,7 @@ int main(void)
 		{"results.writer.part_is_locked", part_is_locked, NULL, NULL, NULL},
 		{"results.writer.left_over_part_begins_anew", left_over_part_begins_anew, NULL, NULL, NULL},
 		{"results.reader.damage_is_named", damage_is_named, NULL, NULL, NULL},
+		{"results.reader.change_is_noticed", change_is_noticed, NULL, NULL, NULL},
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
