@@ -101,10 +101,10 @@ def program(path, draw, question, about):
     try:
         experiment = load.load(options.runs)
         figure = draw(experiment, style.matplotlib_defaults())
-    except load.LoadError as error:
+        style.save(figure, options.out / name, question, about(experiment) if callable(about) else about)
+    except (load.LoadError, style.WriteError) as error:
         print(f"{name}.py: {error}", file=sys.stderr)
         return 1
-    style.save(figure, options.out / name, question, about(experiment) if callable(about) else about)
     return 0
 
 

@@ -131,10 +131,11 @@ def main():
             return 0
         pyplot = style.matplotlib_defaults()
         figure = against.finish(draw(experiment, pyplot, options.phase), experiment)
-    except load.LoadError as error:
+        style.save(figure, options.out / options.stem.format(name=experiment.name), QUESTION,
+                   measures.caption(experiment))
+    except (load.LoadError, style.WriteError) as error:
         print(f"explain.py: {error}", file=sys.stderr)
         return 1
-    style.save(figure, options.out / options.stem.format(name=experiment.name), QUESTION, measures.caption(experiment))
     return 0
 
 

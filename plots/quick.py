@@ -20,6 +20,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -476,8 +477,32 @@ def compose(experiment, roles, panels, heading, better, stacked, stem):
     return picture
 
 
+def is_whole(path):
+    """Whether a picture has its end: on a full disk gnuplot leaves a stump and says nothing."""
+    end = {".png": b"IEND", ".svg": b"</svg>"}.get(path.suffix)
+    return end is None or end in path.read_bytes()[-16:]
+
+
 def draw(experiment, out):
-    """All figures of an experiment; returns how many."""
+    """All figures of an experiment, each file whole or not at all; returns how many."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".part.", dir=out) as part:
+            part = pathlib.Path(part)
+            count = draw_into(experiment, part, out)
+            made = sorted(part.iterdir())
+            for path in made:
+                if not is_whole(path):
+                    raise style.WriteError(f"cannot write {out / path.name}: gnuplot left it unfinished; "
+                                           "is the disk full?")
+            for path in made:
+                path.replace(out / path.name)
+            return count
+    except OSError as error:
+        raise style.WriteError(f"cannot write to {out}: {error.strerror or error}") from error
+
+
+def draw_into(experiment, part, out):
+    """The figures, as files in part; those of before that there are no more go from out."""
     table, roles = assign(experiment)
     scripts = []
     own = (pathlib.Path(__file__).resolve().parent / "paper" / f"{experiment.name}.py").exists()
@@ -492,17 +517,18 @@ def draw(experiment, out):
                 (out / f"{stem}.{ending}").unlink(missing_ok=True)
             continue
         picture = compose(experiment, roles, panels, heading, better, stacked, stem)
-        write_table(out / f"{stem}.dat", panels, roles, stacked)
-        scripts.append(out / f"{stem}.gp")
+        write_table(part / f"{stem}.dat", panels, roles, stacked)
+        scripts.append(part / f"{stem}.gp")
         scripts[-1].write_text(picture.text(stem), encoding="utf-8")
     by_hand = pathlib.Path(__file__).resolve().parent / "quick" / f"{experiment.name}.gp"
     if by_hand.exists():
         scripts.append(by_hand)
     for script in scripts:
-        done = subprocess.run(["gnuplot", str(script)], cwd=out, capture_output=True, text=True, check=False)
+        done = subprocess.run(["gnuplot", str(script)], cwd=part, capture_output=True, text=True, check=False)
         # gnuplot says what went wrong on stderr and may still end with 0.
         if done.returncode != 0 or "error" in done.stderr.lower() or "warning" in done.stderr.lower():
-            raise load.LoadError(f"gnuplot {script} failed: {done.stderr.strip()}")
+            said = " ".join(done.stderr.split()) or f"it ended with status {done.returncode}"
+            raise load.LoadError(f"gnuplot {script.name} failed: {said}")
     return len(scripts)
 
 
@@ -518,9 +544,12 @@ def main():
         experiment = load.load(options.runs)
         if not experiment.runs:
             raise load.LoadError(f"{options.runs} holds no finished run")
-        options.out.mkdir(parents=True, exist_ok=True)
+        try:
+            options.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise style.WriteError(f"cannot write to {options.out}: {error.strerror or error}") from error
         draw(experiment, options.out.resolve())  # gnuplot works there
-    except load.LoadError as error:
+    except (load.LoadError, style.WriteError) as error:
         print(f"quick.py: {error}", file=sys.stderr)
         return 1
     return 0

@@ -516,12 +516,12 @@ def main():
         if not experiment.runs:
             raise load.LoadError(f"{options.runs} holds no finished run: "
                                  + "; ".join(f"{path.name} {reason}" for path, reason in experiment.refused[:3]))
-    except load.LoadError as error:
+        whole = page(experiment, options.figures)
+        with style.written(options.out) as (part,):
+            part.write_text(whole, encoding="utf-8")
+    except (load.LoadError, style.WriteError) as error:
         print(f"report.py: {error}", file=sys.stderr)
         return 1
-    part = options.out.with_name(options.out.name + ".part")
-    part.write_text(page(experiment, options.figures), encoding="utf-8")
-    part.replace(options.out)
     return 0
 
 

@@ -7,6 +7,9 @@ repeat what colours say, so that a figure survives a grey printer.
 Both matplotlib and gnuplot figures take their looks from here. Nothing here reads results.
 """
 
+import contextlib
+import pathlib
+
 # Okabe and Ito, "Color Universal Design" (2008).
 BLACK, GREY, LIGHT = "#000000", "#767676", "#AAAAAA"
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
@@ -159,6 +162,26 @@ def matplotlib_defaults():
     return pyplot
 
 
+class WriteError(Exception):
+    """A picture or page could not be written; the text says which and why."""
+
+
+@contextlib.contextmanager
+def written(*paths):
+    """Files that appear whole or not at all: yields the names to write to, which become paths when the body has ended."""
+    parts = [path.with_name(path.name + ".part") for path in paths]
+    try:
+        yield parts
+        for part, path in zip(parts, paths):
+            part.replace(path)
+    except OSError as error:
+        raise WriteError(f"cannot write {paths[0]}: {error.strerror or error}") from error
+    finally:
+        for part in parts:
+            with contextlib.suppress(OSError):
+                part.unlink()
+
+
 FOOTER = 0.125  # inches that the footer takes
 _PROVENANCE = "provenance"
 
@@ -179,6 +202,9 @@ def save(figure, stem, title, description):
     footer is a mistake of the program: nobody could tell later what it shows."""
     if not provenance(figure):
         raise ValueError(f"{stem}: the figure does not say which runs it shows")
-    figure.savefig(f"{stem}.svg", metadata={"Date": None, "Title": title, "Description": description})
-    figure.savefig(f"{stem}.pdf", metadata={"CreationDate": None, "Title": title, "Subject": description})
-    figure.savefig(f"{stem}.png", dpi=160, metadata={"Title": title, "Description": description, "Software": None})
+    metadata = {"svg": {"Date": None, "Title": title, "Description": description},
+                "pdf": {"CreationDate": None, "Title": title, "Subject": description},
+                "png": {"Title": title, "Description": description, "Software": None}}
+    with written(*(pathlib.Path(f"{stem}.{ending}") for ending in metadata)) as parts:
+        for part, (ending, about) in zip(parts, metadata.items()):
+            figure.savefig(part, format=ending, metadata=about, dpi=160 if ending == "png" else "figure")
