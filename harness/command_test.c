@@ -216,7 +216,31 @@ static void report_shows_a_table(void **state)
 	assert_has(out_text, "placement");
 	assert_has(out_text, "kops/s");
 	assert_has(out_text, "6 runs ok, 0 failed, 2 skipped");
+	assert_null(strstr(out_text, "missing"));
 	assert_code(LAB("report", "no-such"), LAB_USAGE);
+}
+
+/* The experiment's file tells how many runs there should be, if these are its results; a run that failed fails the report. */
+static void report_tells_what_is_missing(void **state)
+{
+	(void)state;
+	assert_int_equal(system("mkdir -p harness/exp"), 0);
+	write_file("harness/exp/sweep.ini", sweep);
+	assert_code(LAB("run", "sweep", "--out", "ms"), LAB_OK);
+	assert_int_equal(system("rm ms/sweep/000[13]-*"), 0);
+	assert_int_equal(nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL), 0);
+	write_file("ms/sweep/report.html", "");
+	assert_code(LAB("report", "ms/sweep"), LAB_OK);
+	assert_has(out_text, "4 of 6 runs; 2 are missing\n4 runs ok, 0 failed");
+	assert_int_equal(system("sed -i 's/\"status\":\"ok\"/\"status\":\"failed\"/' ms/sweep/0000-*"), 0);
+	assert_int_equal(nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL), 0);
+	write_file("ms/sweep/report.html", "");
+	assert_code(LAB("report", "ms/sweep"), LAB_FAILED);
+	assert_has(out_text, "3 runs ok, 1 failed");
+	write_file("harness/exp/sweep.ini", "[g]\nrecords = 7\ndevice = sim_ssd\nplacement = zone\n");
+	assert_code(LAB("report", "ms/sweep"), LAB_FAILED);
+	assert_null(strstr(out_text, "missing"));
+	assert_int_equal(unlink("harness/exp/sweep.ini"), 0);
 }
 
 static void baseline_names_what_moved(void **state)
@@ -451,6 +475,7 @@ int main(void)
 		{"harness.run.experiment_runs_once", experiment_runs_once, NULL, NULL, NULL},
 		{"harness.run.jobs_do_not_change_results", jobs_do_not_change_results, NULL, NULL, NULL},
 		{"harness.report.shows_a_table", report_shows_a_table, NULL, NULL, NULL},
+		{"harness.report.report_tells_what_is_missing", report_tells_what_is_missing, NULL, NULL, NULL},
 		{"harness.baseline.names_what_moved", baseline_names_what_moved, NULL, NULL, NULL},
 		{"harness.digest.changed_results_are_noticed", changed_results_are_noticed, NULL, NULL, NULL},
 		{"harness.report.changed_results_are_neither_reported_nor_finished",

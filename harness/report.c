@@ -1,9 +1,11 @@
 /* report.c - `pagelab report`: the table of an experiment's results on the terminal, from the result files alone; and the
- * drawn page, if plots/report.py and a python are there. Exits 1 if a judged claim fails (harness/expect.h).
+ * drawn page, if plots/report.py and a python are there. Exits 1 if a run failed
+ * or a judged claim fails (harness/expect.h).
  *
  * One line per configuration: the swept keys, then medians over seeds of ratios that were computed per run. */
 #include "harness/command.h"
 #include "harness/expect.h"
+#include "harness/experiment.h"
 #include "results/reader.h"
 
 #include <errno.h>
@@ -358,7 +360,36 @@ static bool print_runs(const struct table *t, const struct res_runs *runs, const
 	return n > 0;
 }
 
-/* Returns how many judged claims failed. */
+static bool is_of(const struct res_run *r, const struct spec *s)
+{
+	return strcmp(res_text(r->run, "run_id"), s->run_id) == 0;
+}
+
+/* Runs of the experiment's file, or 0 if there is none here or these results are of another; *missing: without a file. */
+static size_t runs_wanted(const struct res_runs *runs, size_t *missing)
+{
+	struct experiment e;
+	size_t found = 0, legal = 0, n = 0;
+	if (experiment_load(res_text(runs->run[0].run, "experiment"), &e, NULL))
+		return 0;
+	for (size_t i = 0; i < runs->n; i++)
+		legal += !ended_with(&runs->run[i], "skipped");
+	for (size_t i = 0; i < e.runs; i++) {
+		const struct res_run *r = NULL;
+		for (size_t k = 0; k < runs->n && !r; k++)
+			r = is_of(&runs->run[k], &e.run[i]) ? &runs->run[k] : NULL;
+		found += r != NULL;
+		legal -= r && !ended_with(r, "skipped");
+	}
+	if (!legal) {
+		n = e.runs;
+		*missing = n - found;
+	}
+	experiment_free(&e);
+	return n;
+}
+
+/* Returns how many runs and judged claims failed. */
 static size_t print_results(const struct res_runs *runs, json_t *readings)
 {
 	static const struct table engine = {of_engine, PL_COUNT(of_engine), NULL},
@@ -384,6 +415,9 @@ static size_t print_results(const struct res_runs *runs, json_t *readings)
 				r->end ? res_text(r->end, "reason") : "the file has no end row");
 		}
 	}
+	size_t missing = 0, wanted = runs_wanted(runs, &missing);
+	if (missing)
+		printf("%zu of %zu runs; %zu are missing\n", wanted - missing, wanted, missing);
 	printf("%zu runs ok, %zu failed, %zu skipped. ", runs->n - failed - skipped, failed, skipped);
 	if (engines)
 		printf("Phase run; medians over seeds; WA = write amplification (device: media bytes\n"
@@ -393,7 +427,7 @@ static size_t print_results(const struct res_runs *runs, json_t *readings)
 		       "forms for uniform overwrites at the effective utilisation; us: latency.\n");
 	claims_report(runs, stdout, &claims, readings);
 	free(columns.item);
-	return claims.failed;
+	return claims.failed + failed;
 }
 
 /* ---- the drawn page */
