@@ -171,7 +171,7 @@ def draw(experiment, pyplot):
         raise load.LoadError(f"{experiment.directory} has no run that this figure shows")
     costly = "a" if "a" in workloads else workloads[-1]
     rows, columns = len(devices), len(workloads) + 2
-    height = 1.75 * rows + 1.83
+    height = 1.75 * rows + 2.03
     amplified = []  # (parts, greatest of its panel) of each bar
     figure, grid = pyplot.subplots(rows, columns, figsize=(2.42 * columns + 0.6, height), squeeze=False)
     for row, device in zip(grid, devices):
@@ -201,7 +201,7 @@ def draw(experiment, pyplot):
         axes.set_title(head, loc="left", pad=9)
     for axes in grid[-1]:
         name_placements(axes)
-    figure.subplots_adjust(left=0.055, right=0.992, top=1 - 1.05 / height, bottom=0.86 / height, wspace=0.24,
+    figure.subplots_adjust(left=0.055, right=0.992, top=1 - 1.05 / height, bottom=1.06 / height, wspace=0.24,
                            hspace=0.32)
     legend(figure, measures.thin_parts(amplified))
     figure.text(0.055, 1 - 0.10 / height, QUESTION, fontsize=13, fontweight="bold", va="top")
