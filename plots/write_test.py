@@ -11,6 +11,7 @@ import unittest
 
 PLOTS = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(PLOTS))
+import quick   # noqa: E402
 import sample  # noqa: E402
 import style   # noqa: E402
 
@@ -52,6 +53,14 @@ class FullDisk(unittest.TestCase):
     @unittest.skipUnless(shutil.which("gnuplot"), "gnuplot is not installed")
     def test_quick(self):
         self.check("quick.py", "--out", str(self.out))
+
+    @unittest.skipUnless(shutil.which("gnuplot"), "gnuplot is not installed")
+    def test_stumps_of_gnuplot_are_seen(self):
+        self.assertEqual(self.run_with(None, "quick.py", "--out", str(self.out)).returncode, 0)
+        for path in [*self.out.glob("*.png"), *self.out.glob("*.svg")]:
+            self.assertTrue(quick.is_whole(path), path)
+            path.write_bytes(path.read_bytes()[:-20])
+            self.assertFalse(quick.is_whole(path), path)
 
     def test_report(self):
         self.check("report.py", "--figures", str(self.out), "--out", str(self.out / "report.html"))
