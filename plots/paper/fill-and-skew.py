@@ -18,9 +18,9 @@ QUESTION = "In place against out of place, as the device fills up and updates be
 LOOKS = {"inplace": (style.VERMILION, "s", False), "plain": (style.SKY, "o", True), "plain-lz4": (style.ORANGE, "D", True),
          "aligned": (style.SKY, "o", False), "aligned-lz4": (style.ORANGE, "D", False),
          "ordered-packed": (style.GREEN, "^", False)}
-WORDS = {"inplace": "in place, written twice", "plain": "zones, unaligned", "plain-lz4": "zones, unaligned, LZ4",
-         "aligned": "zones of two superblocks", "aligned-lz4": "zones of two superblocks, LZ4",
-         "ordered-packed": "zones of one, in order, LZ4 packed"}
+WORDS = {"inplace": "in place, written twice", "plain": "zones, unaligned", "plain-lz4": "unaligned, LZ4",
+         "aligned": "zones of two superblocks", "aligned-lz4": "of two superblocks, LZ4",
+         "ordered-packed": "of one, in order, LZ4 packed"}
 LINES = {"plain": "--", "plain-lz4": "--"}
 MEASURES = ((stores.store_amplification, "store amplification"), (stores.device_amplification, "device amplification"),
             (stores.total_amplification, "total amplification"), (measures.kops, "thousand operations/s"))
@@ -92,7 +92,7 @@ def draw(experiment, pyplot):
         axes.set_xticks((20, 40, 60, 80))
     from matplotlib.lines import Line2D
     handles = [stores.handle(LOOKS[group], WORDS[group], LINES.get(group, "-")) for group in LOOKS]
-    stores.legend(figure, handles + [Line2D([], [], **against.REFERENCE, label="measured by Lee et al.")], 3, 0.3)
+    stores.legend(figure, handles + [Line2D([], [], **against.REFERENCE, label="measured by Lee et al.")], 4, 0.05)
     return figure
 
 
